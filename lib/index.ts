@@ -1,1 +1,58 @@
-export {};
+// Setting up
+export { OutboxModule, type OutboxAsyncOptions, type OutboxOptionsFactory } from './outbox.module.js';
+export type {
+  BackoffOptions,
+  ConnectionOptions,
+  ConsumersOptions,
+  EmitOptions as EmitDefaults,
+  OutboxOptions,
+  RabbitMqOptions,
+  RelayOptions,
+  RelayRetryOptions,
+  RetryOptions,
+  StorageOptions,
+} from './options/options.js';
+export type { Duration } from './policy/duration.js';
+
+// Writing events
+export { OutboxService } from './emit/outbox.service.js';
+export type { EmitOptions, EventToEmit } from './emit/emit-options.js';
+export type { TransactionHandle } from './emit/transaction.js';
+export type { EventHeaders } from './event/envelope.js';
+
+// Handling events
+export { OnEvent, OnOutboxEvent, type OnEventOptions } from './consume/on-event.decorator.js';
+export { EventContext } from './consume/event-context.js';
+export { Abort, Reject, Retry } from './consume/signals.js';
+
+// Relaying and operating
+export { OutboxRelay } from './relay/relay.js';
+export type { RelayCounts, RelayStats } from './relay/relay-stats.js';
+
+// Tables
+export { InboxEntity, OutboxEventEntity, type EventState } from './store/entities.js';
+export {
+  createOutboxMigrations,
+  outboxMigrations,
+  outboxMigrationSql,
+} from './store/postgres/migrations/migrations.js';
+export type { TableNames } from './store/postgres/tables.js';
+
+// Errors
+export { OutboxError } from './errors/outbox.error.js';
+export { BrokerUnavailableError } from './errors/broker-unavailable.error.js';
+export { ChannelLostError } from './errors/channel-lost.error.js';
+export { InvalidEventOptionError } from './errors/invalid-event-option.error.js';
+export { InvalidEventTypeError } from './errors/invalid-event-type.error.js';
+export { InvalidHandlerError } from './errors/invalid-handler.error.js';
+export { InvalidOptionError } from './errors/invalid-option.error.js';
+export { PayloadTooLargeError } from './errors/payload-too-large.error.js';
+export { PublishRefusedError } from './errors/publish-refused.error.js';
+export { SchemaOutdatedError } from './errors/schema-outdated.error.js';
+export { TopologyMismatchError, type TopologyMismatch } from './errors/topology-mismatch.error.js';
+export { TopologyMissingError } from './errors/topology-missing.error.js';
+export { TransactionRequiredError } from './errors/transaction-required.error.js';
+export { UndecodableMessageError } from './errors/undecodable-message.error.js';
+export { UnroutableEventError } from './errors/unroutable-event.error.js';
+export { UnserializablePayloadError } from './errors/unserializable-payload.error.js';
+export { WrongDataSourceError } from './errors/wrong-data-source.error.js';

@@ -1,0 +1,81 @@
+import type { ConfirmChannel, Options } from 'amqplib';
+import { ChannelLostError } from '../../errors/channel-lost.error.js';
+import { PublishRefusedError } from '../../errors/publish-refused.error.js';
+import type { PublishOutcome } from '../publisher.js';
+
+export interface PublishRequest {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Buffer;
+  /** `messageId` must be unique among what is in flight: returns are told apart by it. */
+  readonly properties: Options.Publish & { messageId?: string };
+}
+
+const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
+const RETURNED: PublishOutcome = { kind: 'returned' };
+
+/**
+ * One raw confirm channel. The broker sends the `basic.return` of an unroutable message before its ack
+ * (https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed), so an ack can tell which of the two it is.
+ */
+export class ConfirmingChannel {
+  private readonly returned = new Set<string>();
+  private lost: ChannelLostError | undefined;
+
+  /** Settles when the channel is gone, with why. */
+  readonly closed: Promise<ChannelLostError>;
+
+  constructor(private readonly channel: ConfirmChannel) {
+    let error: Error | undefined;
+    channel.on('error', (reason: Error) => {
+      error = reason;
+    });
+    channel.on('return', ({ properties }) => this.returned.add(String(properties.messageId)));
+    this.closed = new Promise((resolve) => {
+      // Before amqplib's own listener, which fails everything unconfirmed: by then we must know it is not a nack.
+      channel.prependListener('close', () => {
+        this.lost = error
+          ? new ChannelLostError(`RabbitMQ closed the channel: ${error.message}`, true, { cause: error })
+          : new ChannelLostError('The channel was closed with the connection.', false);
+        resolve(this.lost);
+      });
+    });
+  }
+
+  /** Publishes at once; `settled` is called exactly once, unless the broker never answers and the channel stays open. */
+  publish(request: PublishRequest, settled: (outcome: PublishOutcome) => void): void {
+    if (this.lost) return settled({ kind: 'unknown', error: this.lost });
+    const { exchange, routingKey, body, properties } = request;
+    try {
+      this.channel.publish(exchange, routingKey, body, properties, (error: Error | null) => {
+        settled(error === null ? this.confirmed(properties.messageId) : this.failed());
+      });
+    } catch (error) {
+      // amqplib refuses to encode it, or the channel closed this instant.
+      settled(
+        this.lost
+          ? { kind: 'unknown', error: this.lost }
+          : {
+              kind: 'refused',
+              error: new PublishRefusedError(`The message cannot be sent: ${(error as Error).message}`, {
+                cause: error,
+              }),
+            },
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.channel.close().catch(() => undefined);
+  }
+
+  private confirmed(messageId: string | undefined): PublishOutcome {
+    if (this.returned.size === 0 || messageId === undefined) return CONFIRMED;
+    return this.returned.delete(messageId) ? RETURNED : CONFIRMED;
+  }
+
+  private failed(): PublishOutcome {
+    if (this.lost) return { kind: 'unknown', error: this.lost };
+    return { kind: 'refused', error: new PublishRefusedError('RabbitMQ refused the message (basic.nack).') };
+  }
+}

@@ -1,0 +1,7 @@
+import { durationText } from '../../policy/duration.js';
+
+/** Names of everything on the broker, from the names of the event exchange and the handler's queue. */
+export const deadLetterExchange = (exchange: string) => `${exchange}.dlx`;
+export const deadLetterQueue = (queue: string) => `${queue}.dlq`;
+/** Of the exchange and of the queue: one pair per distinct delay, shared by all handlers. */
+export const retryName = (exchange: string, delay: number) => `${exchange}.retry.${durationText(delay)}`;

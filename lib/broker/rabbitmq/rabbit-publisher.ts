@@ -1,0 +1,154 @@
+import type { Logger } from '@nestjs/common';
+import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
+import type { OutgoingEvent } from '../../event/envelope.js';
+import type { EventPublisher, PublishOutcome } from '../publisher.js';
+import { ConfirmingChannel, type PublishRequest } from './confirm-channel.js';
+import type { RabbitConnection } from './connection.js';
+import { toProperties } from './message.js';
+
+export interface RabbitPublisherSettings {
+  readonly exchange: string;
+  readonly appId: string;
+  /** Declares what is published to; runs whenever a channel is opened. */
+  readonly prepare: () => Promise<void>;
+  /** Wait in ms before a lost channel is opened again while the connection stands. */
+  readonly reopenDelay: number;
+  readonly logger: Pick<Logger, 'warn'>;
+}
+
+/** Publishes with confirms on one channel of a connection of its own, and opens a new channel whenever it loses one. */
+export class RabbitPublisher implements EventPublisher {
+  private channel: ConfirmingChannel | undefined;
+  private opening = false;
+  private blocked = false;
+  private closed = false;
+  private retry: NodeJS.Timeout | undefined;
+  private reported: string | undefined;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(
+    private readonly connection: RabbitConnection,
+    private readonly settings: RabbitPublisherSettings,
+  ) {
+    connection.listen({
+      connected: () => void this.openChannel(),
+      disconnected: () => this.setBlocked(false),
+      blocked: () => this.setBlocked(true),
+      unblocked: () => this.setBlocked(false),
+    });
+  }
+
+  start(): void {
+    this.connection.open();
+    if (this.connection.connected) void this.openChannel();
+  }
+
+  get ready(): boolean {
+    return this.channel !== undefined && !this.blocked;
+  }
+
+  onReadyChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  publish(events: readonly OutgoingEvent[], timeout: number): Promise<PublishOutcome[]> {
+    const { exchange, appId } = this.settings;
+    const requests = events.map((event) => ({
+      exchange: event.exchange ?? exchange,
+      routingKey: event.type,
+      body: event.body,
+      properties: toProperties(event, appId),
+    }));
+    return this.send(requests, timeout);
+  }
+
+  /** As `publish`, for messages that are not events of the outbox: retries and dead letters. */
+  send(requests: readonly PublishRequest[], timeout: number): Promise<PublishOutcome[]> {
+    const channel = this.channel;
+    if (!channel) return Promise.resolve(requests.map(() => unavailable(this.connection.target)));
+    return new Promise((resolve) => {
+      const outcomes = new Array<PublishOutcome | undefined>(requests.length);
+      let waiting = requests.length;
+      if (waiting === 0) resolve([]);
+      const deadline = setTimeout(() => {
+        if (!this.blocked) this.connection.reconnect();
+        finish();
+      }, timeout);
+      const finish = () => {
+        clearTimeout(deadline);
+        resolve(Array.from(outcomes, (outcome) => outcome ?? unanswered(timeout)));
+      };
+      requests.forEach((request, index) =>
+        channel.publish(request, (outcome) => {
+          outcomes[index] ??= outcome;
+          if (--waiting === 0) finish();
+        }),
+      );
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.retry);
+    this.listeners.clear();
+    const channel = this.channel;
+    this.channel = undefined;
+    await channel?.close();
+  }
+
+  private async openChannel(): Promise<void> {
+    if (this.opening || this.channel || this.closed) return;
+    this.opening = true;
+    try {
+      await this.settings.prepare();
+      const channel = new ConfirmingChannel(await this.connection.openConfirmChannel());
+      this.channel = channel;
+      this.reported = undefined;
+      void channel.closed.then(({ byBroker }) => this.channelLost(channel, byBroker));
+      this.changed();
+    } catch (error) {
+      this.reopenLater(error as Error);
+    } finally {
+      this.opening = false;
+    }
+  }
+
+  private channelLost(channel: ConfirmingChannel, byBroker: boolean): void {
+    if (this.channel !== channel) return;
+    this.channel = undefined;
+    this.changed();
+    if (byBroker) void this.openChannel();
+  }
+
+  /** Without a connection there is nothing to do: its return opens a channel. */
+  private reopenLater({ message }: Error): void {
+    if (this.closed || !this.connection.connected) return;
+    if (message !== this.reported)
+      this.settings.logger.warn(`No channel to publish on, trying again: ${message}`);
+    this.reported = message;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.openChannel(), this.settings.reopenDelay);
+  }
+
+  private setBlocked(blocked: boolean): void {
+    if (this.blocked === blocked) return;
+    this.blocked = blocked;
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const listener of [...this.listeners]) listener();
+  }
+}
+
+function unavailable(target: string): PublishOutcome {
+  return { kind: 'unknown', error: new BrokerUnavailableError(`No channel to RabbitMQ at ${target}.`) };
+}
+
+function unanswered(timeout: number): PublishOutcome {
+  return {
+    kind: 'unknown',
+    error: new BrokerUnavailableError(`RabbitMQ did not confirm within ${timeout} ms.`),
+  };
+}

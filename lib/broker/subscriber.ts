@@ -1,0 +1,76 @@
+import type { EventHeaders } from '../event/envelope.js';
+
+/** A message as it came from a queue. */
+export interface IncomingMessage {
+  readonly id: string;
+  /** Type of the event; of a foreign message without one, its routing key. */
+  readonly type: string;
+  /** The key it was first published with, also after retries. */
+  readonly routingKey: string;
+  readonly key: string | undefined;
+  readonly body: Buffer;
+  readonly contentType: string | undefined;
+  /** Headers of the emitter; ours and the broker's are left out. */
+  readonly headers: EventHeaders;
+  /** 1 for the first attempt to handle it. */
+  readonly attempt: number;
+  /** The broker has delivered it before. */
+  readonly redelivered: boolean;
+  readonly correlationId: string | undefined;
+  readonly causationId: string | undefined;
+  readonly trackingIds: readonly string[];
+  readonly occurredAt: Date | undefined;
+  /** The message as the broker's client delivered it. */
+  readonly raw: unknown;
+}
+
+/** One message in a consumer's hands. Exactly one of `ack` and `requeue` ends it; later calls do nothing. */
+export interface Delivery {
+  readonly message: IncomingMessage;
+  /** Aborts when the broker has taken the message back: the channel it came on is gone. */
+  readonly lost: AbortSignal;
+  ack(): void;
+  /** Back to the queue, for another consumer. Not for failures: those are retried with a delay. */
+  requeue(): void;
+}
+
+export interface SubscriptionRequest {
+  readonly queue: string;
+  /** Topic patterns the queue is bound with. */
+  readonly patterns: readonly string[];
+  /** Unsettled deliveries at most. */
+  readonly prefetch: number;
+  /** Delays in ms that retries of this consumer will ask for. */
+  readonly delays: readonly number[];
+}
+
+export interface Subscription {
+  /** No further deliveries; what has been delivered stays to be settled. */
+  cancel(): Promise<void>;
+  /** Ends it: what is unsettled goes back to the queue. */
+  close(): Promise<void>;
+}
+
+/** The consuming side of a broker. */
+export interface EventSubscriber {
+  /**
+   * Consumes a queue until cancelled, through every loss of connection, channel or queue. Resolves when it consumes, or
+   * when the broker cannot be reached (it then begins as soon as it can).
+   * @throws {TopologyMismatchError | TopologyMissingError} when the broker's topology is not as it must be
+   */
+  subscribe(request: SubscriptionRequest, handle: (delivery: Delivery) => void): Promise<Subscription>;
+
+  /** Puts a copy of the message aside; after `delay` ms it is back on `queue`, and on no other. Resolves when safe. */
+  retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void>;
+
+  /** Puts a copy of the message, with its error, on the dead-letter queue of `queue`. Resolves when safe. */
+  deadLetter(message: IncomingMessage, queue: string, failure: Failure): Promise<void>;
+}
+
+/** Why a message is a dead letter. */
+export interface Failure {
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly at: Date;
+}

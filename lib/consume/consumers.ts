@@ -1,0 +1,66 @@
+import type { Logger } from '@nestjs/common';
+import type { Delivery, EventSubscriber, Subscription } from '../broker/subscriber.js';
+import { settledWithin } from '../policy/deadline.js';
+import { DeliveryPipeline } from './delivery.js';
+import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
+
+/** All handlers of a process: starts them, and brings them to an orderly end. */
+export class Consumers {
+  private readonly subscriptions: Subscription[] = [];
+  private readonly running = new Set<Promise<void>>();
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly subscriber: EventSubscriber,
+    private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  ) {}
+
+  /** Resolves when all of them consume, or when the broker cannot be reached; consuming then begins when it can. */
+  async start(handlers: readonly Handler[]): Promise<void> {
+    const queues = handlerQueues(handlers);
+    for (const queue of queues) await this.subscribe(queue);
+    if (queues.length > 0) this.logger.log(`Consuming ${queues.map(({ name }) => name).join(', ')}`);
+  }
+
+  /** Nothing new is started from here on. */
+  async cancel(): Promise<void> {
+    await Promise.all(this.subscriptions.map((subscription) => subscription.cancel()));
+  }
+
+  /** Waits up to `timeout` ms for what is running, and gives the rest back. */
+  async close(timeout: number): Promise<void> {
+    await settledWithin(Promise.all(this.running), timeout);
+    this.stopping.abort();
+    if (this.running.size > 0) {
+      this.logger.warn(
+        `${this.running.size} events were still being handled after ${timeout} ms; they will be delivered again.`,
+      );
+    }
+    await Promise.all(this.subscriptions.map((subscription) => subscription.close()));
+  }
+
+  private async subscribe(queue: HandlerQueue): Promise<void> {
+    const { name, handlers } = queue;
+    const pipeline = new DeliveryPipeline(queue, this.subscriber, this.stopping.signal, this.logger);
+    const request = {
+      queue: name,
+      patterns: handlers.flatMap(({ patterns }) => patterns),
+      prefetch: Math.max(...handlers.map(({ prefetch }) => prefetch)),
+      delays: handlers.flatMap(({ retry }) => retry.delays),
+    };
+    this.subscriptions.push(
+      await this.subscriber.subscribe(request, (delivery) => this.track(pipeline, delivery)),
+    );
+  }
+
+  private track(pipeline: DeliveryPipeline, delivery: Delivery): void {
+    const work: Promise<void> = pipeline
+      .process(delivery)
+      // A bug of ours, not of the handler: the message stays unsettled and comes back with the channel's end.
+      .catch((error: unknown) =>
+        this.logger.error(`Event ${delivery.message.id} could not be settled: ${String(error)}`),
+      )
+      .finally(() => this.running.delete(work));
+    this.running.add(work);
+  }
+}

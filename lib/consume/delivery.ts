@@ -1,0 +1,142 @@
+import type { Logger } from '@nestjs/common';
+import type { Delivery, EventSubscriber, Failure, IncomingMessage } from '../broker/subscriber.js';
+import { decodePayload } from '../event/codec.js';
+import { matchesPattern } from '../event/pattern.js';
+import { durationText } from '../policy/duration.js';
+import { EventContext } from './event-context.js';
+import type { Handler, HandlerQueue } from './handler.js';
+import { outcomeOf, type Outcome } from './outcome.js';
+import { Reject } from './signals.js';
+
+export type Forwarding = Pick<EventSubscriber, 'retryLater' | 'deadLetter'>;
+
+/** Waits in ms between attempts to put a retry or a dead letter in safety. */
+const FORWARD_BACKOFF = { first: 200, most: 10_000 };
+
+/**
+ * One message, from delivery to settlement: decode → run → decide → settle. The original is acked only when its retry
+ * or dead letter is safe on the broker, so no failure on the way can lose it; a crash in between delivers it again.
+ */
+export class DeliveryPipeline {
+  constructor(
+    private readonly queue: HandlerQueue,
+    private readonly forwarding: Forwarding,
+    /** Aborts when waiting is over: what is not settled then goes back to its queue. */
+    private readonly stopping: AbortSignal,
+    private readonly logger: Pick<Logger, 'warn' | 'error'>,
+  ) {}
+
+  async process(delivery: Delivery): Promise<void> {
+    const handler = this.handlerFor(delivery.message);
+    const outcome = handler ? await this.run(handler, delivery) : unmatched(delivery.message, this.queue);
+    const safe = await this.secure(delivery, outcome);
+    if (!safe) return delivery.requeue();
+    delivery.ack();
+    this.report(delivery.message, outcome);
+  }
+
+  /** A message that was put on the queue directly, without an event's routing key, belongs to its only handler. */
+  private handlerFor({ routingKey }: IncomingMessage): Handler | undefined {
+    const { handlers, name } = this.queue;
+    if (routingKey === name && handlers.length === 1) return handlers[0];
+    return handlers.find(({ patterns }) => patterns.some((pattern) => matchesPattern(pattern, routingKey)));
+  }
+
+  private async run(handler: Handler, { message, lost }: Delivery): Promise<Outcome> {
+    try {
+      const payload = decodePayload(message.body, message.contentType);
+      await handler.invoke(payload, new EventContext(message, this.queue.name, lost));
+      return { kind: 'handled' };
+    } catch (error) {
+      return outcomeOf(error, message.attempt, handler.retry);
+    }
+  }
+
+  /** Whether nothing is lost if the original goes. */
+  private async secure(delivery: Delivery, outcome: Outcome): Promise<boolean> {
+    const { message } = delivery;
+    const queue = this.queue.name;
+    if (outcome.kind === 'retry') {
+      return this.forward(delivery, () => this.forwarding.retryLater(message, queue, outcome.delay));
+    }
+    if (outcome.kind === 'dead') {
+      const failure = failureOf(outcome.error);
+      return this.forward(delivery, () => this.forwarding.deadLetter(message, queue, failure));
+    }
+    return true;
+  }
+
+  /** Tries until the copy is safe, unless the channel goes or the process has to stop. */
+  private async forward(delivery: Delivery, send: () => Promise<void>): Promise<boolean> {
+    const over = AbortSignal.any([delivery.lost, this.stopping]);
+    for (let wait = FORWARD_BACKOFF.first; !over.aborted; wait = Math.min(FORWARD_BACKOFF.most, wait * 2)) {
+      try {
+        await send();
+        return true;
+      } catch (error) {
+        this.logger.warn(
+          `${this.describe(delivery.message)}: its retry or dead letter is not safe yet: ${describeError(error)}`,
+        );
+        await sleep(wait, over);
+      }
+    }
+    return false;
+  }
+
+  private report(message: IncomingMessage, outcome: Outcome): void {
+    if (outcome.kind === 'retry') {
+      const { delay, error } = outcome;
+      this.logger.warn(
+        `${this.describe(message)} failed, again in ${durationText(delay)}: ${describeError(error)}`,
+      );
+    } else if (outcome.kind === 'dead') {
+      this.logger.error(`${this.describe(message)} is a dead letter: ${describeError(outcome.error)}`);
+    }
+  }
+
+  private describe(message: IncomingMessage): string {
+    return `${this.queue.name}, event ${message.id} (${message.type}), attempt ${message.attempt}`;
+  }
+}
+
+/** Left over from a pattern the handler once had (bindings are never removed), or sent to the queue by somebody else. */
+function unmatched({ routingKey }: IncomingMessage, { name, handlers }: HandlerQueue): Outcome {
+  const patterns = handlers.flatMap((handler) => handler.patterns).map((pattern) => `"${pattern}"`);
+  const reason = `no handler of queue ${name} is for "${routingKey}": its patterns are ${patterns.join(', ')}`;
+  return {
+    kind: 'dead',
+    error: new Reject(`${reason}. If the queue is still bound for it, remove that binding.`),
+  };
+}
+
+function failureOf(error: unknown): Failure {
+  const isError = error instanceof Error;
+  return {
+    type: isError ? error.name : typeof error,
+    message: isError ? error.message : describeError(error),
+    stack: isError ? error.stack : undefined,
+    at: new Date(),
+  };
+}
+
+function describeError(error: unknown): string {
+  if (error instanceof Error) return `${error.name}: ${error.message}`;
+  try {
+    return typeof error === 'string' ? error : (JSON.stringify(error) ?? String(error));
+  } catch {
+    return String(error);
+  }
+}
+
+/** Ends early when the signal aborts. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+  });
+}

@@ -1,0 +1,69 @@
+import { UndecodableMessageError } from '../errors/undecodable-message.error.js';
+import { milliseconds } from '../policy/duration.js';
+import { ladderDelay, nextDelay, refusesRetry, type RetryPolicy } from '../policy/retry.js';
+import { Abort, Reject, Retry } from './signals.js';
+
+/** What becomes of a message after an attempt to handle it. */
+export type Outcome =
+  | { readonly kind: 'handled' }
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'retry'; readonly delay: number; readonly error: unknown }
+  | { readonly kind: 'dead'; readonly error: unknown };
+
+/** The wait for `throw new Retry()` when the policy has no delay left to take. */
+const RETRY_DELAY = 1_000;
+
+/** Decides by classes and status codes, never by message texts. `attempt` 1 = the first. */
+export function outcomeOf(error: unknown, attempt: number, policy: RetryPolicy): Outcome {
+  if (is(error, Abort)) return { kind: 'aborted' };
+  if (is(error, Retry)) return { kind: 'retry', delay: askedDelay(error, attempt, policy), error };
+  if (isFinal(error) || refusesRetry(policy, error)) return { kind: 'dead', error };
+  const delay = nextDelay(policy, attempt);
+  return delay === undefined ? { kind: 'dead', error } : { kind: 'retry', delay, error };
+}
+
+/** No further attempt can cure these: the message itself is wrong. */
+function isFinal(error: unknown): boolean {
+  return (
+    is(error, Reject) ||
+    error instanceof UndecodableMessageError ||
+    isClientError(error) ||
+    isValidationError(error)
+  );
+}
+
+/** A 4xx `HttpException`, which is what Nest's pipes and guards throw. By shape, so that copies of Nest agree. */
+function isClientError(error: unknown): boolean {
+  const { getStatus } = error as { getStatus?: unknown };
+  if (!(error instanceof Error) || typeof getStatus !== 'function') return false;
+  const status: unknown = getStatus.call(error);
+  return typeof status === 'number' && status >= 400 && status < 500;
+}
+
+/** class-validator rejects with a non-empty array of its `ValidationError`s; zod and others name their error so. */
+function isValidationError(error: unknown): boolean {
+  if (Array.isArray(error)) return error.length > 0 && error.every(isClassValidatorError);
+  return error instanceof Error && (error.name === 'ValidationError' || error.name === 'ZodError');
+}
+
+const isClassValidatorError = (item: unknown) =>
+  typeof item === 'object' &&
+  item !== null &&
+  'property' in item &&
+  ('constraints' in item || 'children' in item);
+
+function askedDelay({ delay }: Retry, attempt: number, policy: RetryPolicy): number {
+  if (delay === undefined) return nextDelay(policy, attempt) ?? RETRY_DELAY;
+  try {
+    return ladderDelay(milliseconds(delay));
+  } catch {
+    return RETRY_DELAY;
+  }
+}
+
+type SignalClass<T> = new (...args: never[]) => T;
+
+/** By name as well as by class: an application may hold two copies of this library. */
+function is<T extends Error>(error: unknown, signal: SignalClass<T>): error is T {
+  return error instanceof signal || (error instanceof Error && error.name === signal.name);
+}

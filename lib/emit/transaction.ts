@@ -1,0 +1,41 @@
+import { DataSource, EntityManager, type QueryRunner } from 'typeorm';
+import { TransactionRequiredError } from '../errors/transaction-required.error.js';
+import { WrongDataSourceError } from '../errors/wrong-data-source.error.js';
+
+/** What `emit()` accepts: the `EntityManager` of a running transaction, or a `QueryRunner` after `startTransaction()`. */
+export type TransactionHandle = EntityManager | QueryRunner;
+
+/** The data source whose transactions may emit, and the name it is known by. */
+export interface EmitTarget {
+  readonly dataSource: DataSource;
+  readonly name: string;
+}
+
+/**
+ * The query runner behind a transaction handle.
+ * @throws {TransactionRequiredError} for a handle that is not in a transaction, such as `dataSource.manager`.
+ * @throws {WrongDataSourceError} for a transaction of another data source than the outbox's.
+ */
+export function transactionOf(handle: TransactionHandle, target: EmitTarget, type: string): QueryRunner {
+  const runner = queryRunnerOf(handle);
+  if (!runner) throw new TransactionRequiredError(type, describe(handle));
+  if (runner.isReleased) throw new TransactionRequiredError(type, 'the query runner has been released');
+  if (!runner.isTransactionActive)
+    throw new TransactionRequiredError(type, 'the query runner has no running transaction');
+  if (runner.dataSource !== target.dataSource) throw new WrongDataSourceError(type, target.name);
+  return runner;
+}
+
+/** By shape, not by class: an application may hold a second copy of TypeORM. */
+function queryRunnerOf(handle: unknown): QueryRunner | undefined {
+  if (typeof handle !== 'object' || handle === null) return undefined;
+  if ('startTransaction' in handle) return handle as QueryRunner;
+  return 'queryRunner' in handle ? (handle.queryRunner as QueryRunner | undefined) : undefined;
+}
+
+function describe(handle: unknown): string {
+  if (handle instanceof EntityManager)
+    return 'this EntityManager is not in a transaction (dataSource.manager never is)';
+  if (handle instanceof DataSource) return 'a DataSource is not a transaction';
+  return `the first argument must be an EntityManager or a QueryRunner, got ${handle === null ? 'null' : typeof handle}`;
+}

@@ -1,0 +1,65 @@
+import { InvalidEventOptionError } from '../errors/invalid-event-option.error.js';
+import type { EventHeaders } from './envelope.js';
+
+/** Names of the headers this library writes. None begins with `x-`: brokers own those. */
+export const HEADER = {
+  key: 'outbox-key',
+  causationId: 'outbox-causation-id',
+  tracking: 'outbox-tracking',
+  attempt: 'outbox-attempt',
+  routingKey: 'outbox-routing-key',
+  consumer: 'outbox-consumer',
+  errorType: 'outbox-error-type',
+  errorMessage: 'outbox-error-message',
+  errorStack: 'outbox-error-stack',
+  errorAt: 'outbox-error-at',
+} as const;
+
+/** amqplib refuses header tables above 64 KiB; ours leave room for the error headers of a dead letter. */
+const MAX_HEADER_BYTES = 48 * 1024;
+
+/** @throws {InvalidEventOptionError} for names or values that would not survive the way to the handler. */
+export function assertHeaders(type: string, headers: unknown): asserts headers is EventHeaders {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
+    throw new InvalidEventOptionError(
+      type,
+      'headers',
+      'must be an object of strings, numbers and booleans',
+      headers,
+    );
+  }
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    assertHeader(type, name, value);
+    bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 8) + 8;
+  }
+  if (bytes > MAX_HEADER_BYTES) {
+    throw new InvalidEventOptionError(type, 'headers', `must stay below ${MAX_HEADER_BYTES} bytes`, bytes);
+  }
+}
+
+function assertHeader(type: string, name: string, value: unknown): void {
+  if (name === '' || Buffer.byteLength(name) > 255) {
+    throw new InvalidEventOptionError(type, 'headers', 'must have names of 1 to 255 bytes', name);
+  }
+  if (/^(x-|outbox-)/i.test(name)) {
+    throw new InvalidEventOptionError(
+      type,
+      'headers',
+      'must not use names beginning with "x-" or "outbox-"',
+      name,
+    );
+  }
+  const scalar =
+    typeof value === 'string' ||
+    typeof value === 'boolean' ||
+    (typeof value === 'number' && Number.isFinite(value));
+  if (!scalar) {
+    throw new InvalidEventOptionError(
+      type,
+      `headers.${name}`,
+      'must be a string, a finite number or a boolean',
+      value,
+    );
+  }
+}

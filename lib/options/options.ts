@@ -1,0 +1,132 @@
+import type { AmqpConnectionManagerOptions } from 'amqp-connection-manager';
+import type { Duration } from '../policy/duration.js';
+import type { Jitter } from '../policy/backoff.js';
+
+/** What `OutboxModule.forRoot()` takes. Only `service` is required. */
+export interface OutboxOptions {
+  /** Name of this service: `appId` of its messages and prefix of its queues. Replicas share it. */
+  service: string;
+  rabbitmq?: RabbitMqOptions;
+  storage?: StorageOptions;
+  emit?: EmitOptions;
+  relay?: RelayOptions;
+  consumers?: ConsumersOptions;
+  /** How long published rows stay in the table. `'0s'` deletes them as they are published. Default `'7d'`. */
+  retention?: Duration;
+  /** How long shutdown waits for running handlers and open confirms. Default `'30s'`. */
+  shutdownTimeout?: Duration;
+}
+
+export interface RabbitMqOptions {
+  /** AMQP URL, or several to fail over between. Default `'amqp://guest:guest@localhost:5672'`. */
+  url?: string | string[];
+  /** The topic exchange events are published to. Default `'events'`. */
+  exchange?: string;
+  /** Kind of every queue we declare. Default `'quorum'`. */
+  queueType?: 'quorum' | 'classic';
+  /**
+   * `'assert'` declares exchanges and queues; `'check'` fails the start naming those that are missing; `'none'`
+   * trusts that they are there. Default `'assert'`.
+   */
+  topology?: 'assert' | 'check' | 'none';
+  /**
+   * What becomes of an event no queue is bound for. `'record'`: it counts as published, and the row says that it was
+   * returned. `'fail'`: it is retried like any refused event, then dead. Default `'record'`.
+   */
+  unroutable?: 'record' | 'fail';
+  connection?: ConnectionOptions;
+}
+
+export interface ConnectionOptions {
+  /** Interval of AMQP heartbeats, whole seconds; a dead peer is noticed after two. Default `'10s'`. */
+  heartbeat?: Duration;
+  /** Wait between attempts to connect. Default `'1s'`. */
+  reconnectDelay?: Duration;
+  /** TLS and socket settings, handed to amqplib as they are. */
+  socket?: AmqpConnectionManagerOptions['connectionOptions'];
+}
+
+export interface StorageOptions {
+  /** Name of the TypeORM data source the tables live in. Default `'default'`. */
+  dataSource?: string;
+  /** Database schema of the tables. Default: the connection's own. */
+  schema?: string;
+  /** Default `'outbox'`. */
+  table?: string;
+  /** Default `'outbox_inbox'`. */
+  inboxTable?: string;
+  /** Create or upgrade the tables at start. Default: `true` unless `NODE_ENV` is `'production'`. */
+  migrate?: boolean;
+}
+
+export interface EmitOptions {
+  /** Largest encoded payload in bytes. Default 1 MiB. */
+  maxPayload?: number;
+  /** How long the broker may hold a message that nobody consumes, for every event. Default: for ever. */
+  expiration?: Duration;
+}
+
+export interface RelayOptions {
+  /** `false` for processes that only write or only consume. Default `true`. */
+  enabled?: boolean;
+  /** How often the relay looks for rows nobody told it about. Default `'1s'`. */
+  pollInterval?: Duration;
+  /** Rows claimed at once. Default 500. */
+  batchSize?: number;
+  /** Published but unconfirmed messages at most. Default 2000. */
+  window?: number;
+  /** How long a batch waits for its confirms; what is unconfirmed then stays pending. Default `'10s'`. */
+  publishTimeout?: Duration;
+  retry?: RelayRetryOptions;
+  /**
+   * Whether later events of a key wait behind a dead one (`'park'`) or overtake it (`'continue'`). Default `'park'`.
+   */
+  onDead?: 'park' | 'continue';
+}
+
+export interface RelayRetryOptions {
+  /** Attempts in all before an event the broker refuses is dead. Default 20. */
+  attempts?: number;
+  backoff?: BackoffOptions;
+}
+
+export interface BackoffOptions {
+  /** The first wait. Default `'1s'`. */
+  delay?: Duration;
+  /** Each wait is this many times the one before. Default 2. */
+  factor?: number;
+  /** Default `'5m'`. */
+  maxDelay?: Duration;
+  /** Default `'equal'` for the relay, `'none'` for handlers. */
+  jitter?: Jitter;
+}
+
+export interface ConsumersOptions {
+  /** `false` for processes that must not handle events. Default `true`. */
+  enabled?: boolean;
+  /** Unsettled deliveries per handler, which is how many of it run at once. Default 100. */
+  prefetch?: number;
+  /** Delays before each further attempt of a failing handler. Default `['1s', '10s', '1m', '5m']`. */
+  retry?: RetryOptions;
+  /** Redeliveries of a message that kills its consumer before it is a dead letter (quorum queues). Default 20. */
+  maxRedeliveries?: number;
+}
+
+/**
+ * A list of delays, one per further attempt; or a rule; or `false` for one attempt only.
+ * @example ['1s', '10s', '1m']
+ * @example { attempts: 5, backoff: { delay: '1s', factor: 3 }, retryIf: (error) => !(error instanceof TypeError) }
+ */
+export type RetryOptions =
+  | readonly Duration[]
+  | false
+  | {
+      /** Attempts in all, the first included. Default 5. */
+      attempts?: number;
+      /** Waits between them, each rounded up to a step of a short ladder: every distinct delay is a queue. */
+      backoff?: Omit<BackoffOptions, 'jitter'>;
+      /** The delays themselves, instead of `attempts` and `backoff`. */
+      delays?: readonly Duration[];
+      /** `false` sends the message to the dead letters at once. */
+      retryIf?: (error: unknown) => boolean;
+    };

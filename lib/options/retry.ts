@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { backoffDelay } from '../policy/backoff.js';
+import { milliseconds } from '../policy/duration.js';
+import { ladderDelay, type RetryPolicy } from '../policy/retry.js';
+import type { RetryOptions } from './options.js';
+
+const RULE =
+  "must be a list of delays such as ['1s', '10s'], false, or { attempts, backoff: { delay, factor, maxDelay }, retryIf }";
+
+/** Reads the forms of `RetryOptions` into the one form the delivery pipeline knows. */
+export const retrySchema = z.custom<RetryOptions>().transform((value, context): RetryPolicy => {
+  try {
+    return Object.freeze(resolveRetry(value));
+  } catch (error) {
+    const message = error instanceof RangeError ? `${RULE}; a delay ${error.message}` : RULE;
+    context.issues.push({ code: 'custom', message, input: value });
+    return z.NEVER;
+  }
+});
+
+/** @throws for anything that is not one of the forms of `RetryOptions`. */
+export function resolveRetry(options: RetryOptions): RetryPolicy {
+  if (options === false) return { delays: [] };
+  if (isDelayList(options)) return { delays: options.map(milliseconds) };
+  if (typeof options !== 'object' || options === null) throw new TypeError(RULE);
+  assertKnown(options, ['attempts', 'backoff', 'delays', 'retryIf']);
+  const { retryIf } = options;
+  if (retryIf !== undefined && typeof retryIf !== 'function') throw new TypeError(RULE);
+  const delays = options.delays ? options.delays.map(milliseconds) : backoffDelays(options);
+  return { delays, ...(retryIf && { retryIf }) };
+}
+
+type RetryRule = Exclude<RetryOptions, readonly unknown[] | false>;
+
+function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): number[] {
+  if (!Number.isInteger(attempts) || attempts < 1) throw new TypeError(RULE);
+  assertKnown(backoff, ['delay', 'factor', 'maxDelay']);
+  const { delay = '1s', factor = 2, maxDelay = '5m' } = backoff;
+  const resolved = {
+    delay: milliseconds(delay),
+    factor,
+    maxDelay: milliseconds(maxDelay),
+    jitter: 'none' as const,
+  };
+  return Array.from({ length: attempts - 1 }, (_, index) => ladderDelay(backoffDelay(resolved, index + 1)));
+}
+
+function assertKnown(value: object, known: readonly string[]): void {
+  if (Object.keys(value).some((key) => !known.includes(key))) throw new TypeError(RULE);
+}
+
+const isDelayList = (options: RetryOptions): options is readonly (number | string)[] =>
+  Array.isArray(options);

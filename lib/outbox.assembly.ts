@@ -1,0 +1,108 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
+import { Consumers } from './consume/consumers.js';
+import { AfterCommit } from './emit/after-commit.js';
+import { OutboxService } from './emit/outbox.service.js';
+import { WakeUp } from './emit/wake-up.js';
+import type { ResolvedOptions } from './options/schema.js';
+import type { Job, JobRegistry } from './relay/jobs.js';
+import { createPruner } from './relay/pruner.js';
+import { OutboxRelay } from './relay/relay.js';
+import { applyTableNames } from './store/apply-table-names.js';
+import { PostgresStore } from './store/postgres/postgres-store.js';
+import { tables } from './store/postgres/tables.js';
+import type { OutboxStore } from './store/store.js';
+
+/** Every part of one outbox, wired to each other and not yet running. */
+export interface OutboxParts {
+  readonly options: ResolvedOptions;
+  readonly store: OutboxStore;
+  readonly broker: RabbitMq;
+  readonly afterCommit: AfterCommit;
+  readonly service: OutboxService;
+  readonly relay: OutboxRelay;
+  readonly pruner: Job | undefined;
+  readonly consumers: Consumers;
+}
+
+/** Builds the parts, and brings the tables up to date (or fails the start because they are not). */
+export async function assemble(
+  options: ResolvedOptions,
+  dataSource: DataSource,
+  registry: JobRegistry | undefined,
+): Promise<OutboxParts> {
+  const { storage, emit, relay, rabbitmq, retention, consumers } = options;
+  applyTableNames(dataSource, storage);
+  const store = new PostgresStore(dataSource, {
+    tables: tables(storage),
+    migrate: storage.migrate,
+    parking: relay.onDead === 'park',
+    deletePublished: retention === 0,
+    // Cut off only those who no longer move: a live relay ends its batch by its own deadline first.
+    idleTimeout: relay.publishTimeout * 3,
+  });
+  await store.prepare();
+  const broker = new RabbitMq(
+    {
+      ...rabbitmq.connection,
+      service: options.service,
+      urls: rabbitmq.url,
+      exchange: rabbitmq.exchange,
+      queueType: rabbitmq.queueType,
+      mode: rabbitmq.topology,
+      maxRedeliveries: consumers.maxRedeliveries,
+      publishTimeout: relay.publishTimeout,
+    },
+    new Logger('OutboxBroker'),
+  );
+  const wakeUp = new WakeUp();
+  const afterCommit = new AfterCommit(dataSource, () => wakeUp.signal());
+  const logger = new Logger('OutboxRelay');
+  const settings = { ...relay, ...relay.retry, unroutable: rabbitmq.unroutable, exchange: rabbitmq.exchange };
+  const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger);
+  wakeUp.onSignal(() => outboxRelay.wake());
+  return {
+    options,
+    store,
+    broker,
+    afterCommit,
+    service: new OutboxService({ dataSource, name: storage.dataSource }, store, afterCommit, emit),
+    relay: outboxRelay,
+    pruner: retention > 0 ? createPruner(store, retention, registry, logger) : undefined,
+    consumers: new Consumers(broker.subscriber, new Logger('OutboxConsumers')),
+  };
+}
+
+/** Starts what this process is for. Consumers last: by then what their handlers need is running. */
+export async function start(parts: OutboxParts, handlers: Parameters<Consumers['start']>[0]): Promise<void> {
+  const { options, broker, relay, pruner, consumers } = parts;
+  if (options.relay.enabled || handlers.length > 0) await broker.startPublishing();
+  if (options.relay.enabled) {
+    relay.start();
+    pruner?.start();
+  }
+  if (handlers.length > 0) {
+    await broker.startConsuming();
+    await consumers.start(handlers);
+  }
+}
+
+/** Nothing new begins from here on. */
+export async function halt({ relay, consumers }: OutboxParts): Promise<void> {
+  relay.stop();
+  await consumers.cancel();
+}
+
+/** Waits for what is running, up to `shutdownTimeout`, gives the rest back, and lets go of every connection. */
+export async function close(parts: OutboxParts): Promise<void> {
+  const { options, store, broker, afterCommit, relay, pruner, consumers } = parts;
+  await Promise.all([
+    consumers.close(options.shutdownTimeout),
+    relay.finished(options.shutdownTimeout),
+    pruner?.stop(),
+  ]);
+  await broker.close();
+  await store.close();
+  afterCommit.close();
+}

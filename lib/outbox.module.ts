@@ -1,0 +1,156 @@
+import {
+  Inject,
+  Module,
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type FactoryProvider,
+  type ModuleMetadata,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type Type,
+} from '@nestjs/common';
+import {
+  DiscoveryModule,
+  DiscoveryService,
+  ExternalContextCreator,
+  MetadataScanner,
+  ModuleRef,
+} from '@nestjs/core';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { HandlerExplorer } from './consume/explorer.js';
+import type { Handler } from './consume/handler.js';
+import { Invoker } from './consume/invoker.js';
+import { OutboxService } from './emit/outbox.service.js';
+import { InvalidOptionError } from './errors/invalid-option.error.js';
+import type { OutboxOptions } from './options/options.js';
+import { resolveOptions } from './options/resolve-options.js';
+import type { ResolvedOptions } from './options/schema.js';
+import { assemble, close, halt, start, type OutboxParts } from './outbox.assembly.js';
+import { OutboxRelay } from './relay/relay.js';
+import { InboxEntity, OutboxEventEntity } from './store/entities.js';
+
+/** Makes the options when they depend on other providers. */
+export interface OutboxOptionsFactory {
+  createOutboxOptions(): OutboxOptions | Promise<OutboxOptions>;
+}
+
+export interface OutboxAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
+  inject?: FactoryProvider['inject'];
+  useFactory?: (...dependencies: never[]) => OutboxOptions | Promise<OutboxOptions>;
+  useClass?: Type<OutboxOptionsFactory>;
+  useExisting?: Type<OutboxOptionsFactory>;
+  /** The TypeORM data source the tables live in; it shapes the module, so it stands here. Default `'default'`. */
+  dataSource?: string;
+  /** Whether `OutboxService` can be injected everywhere. Default `true`. */
+  isGlobal?: boolean;
+}
+
+const OPTIONS = Symbol('nestjs-rabbitmq-outbox:options');
+const PARTS = Symbol('nestjs-rabbitmq-outbox:parts');
+
+/** The transactional outbox. Import it once, with `forRoot()` or `forRootAsync()`. */
+@Module({})
+export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  static forRoot(options: OutboxOptions & { isGlobal?: boolean }): DynamicModule {
+    const { isGlobal = true, ...given } = options;
+    const provider = { provide: OPTIONS, useFactory: () => resolveOptions(given) };
+    return moduleOf(given.storage?.dataSource ?? 'default', isGlobal, [provider]);
+  }
+
+  static forRootAsync(options: OutboxAsyncOptions): DynamicModule {
+    const { dataSource = 'default', isGlobal = true, imports = [], useClass } = options;
+    const provider = { provide: OPTIONS, ...optionsFactory(options, dataSource) };
+    const providers = useClass ? [{ provide: useClass, useClass }, provider] : [provider];
+    const module = moduleOf(dataSource, isGlobal, providers);
+    return { ...module, imports: [...(module.imports ?? []), ...imports] };
+  }
+
+  constructor(
+    @Inject(PARTS) private readonly parts: OutboxParts,
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly moduleRef: ModuleRef,
+    private readonly contexts: ExternalContextCreator,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      await start(this.parts, this.handlers());
+    } catch (error) {
+      // Nest calls no shutdown hook after a failed start: open connections would keep the process alive.
+      await this.onModuleDestroy();
+      await this.beforeApplicationShutdown();
+      throw error;
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await halt(this.parts);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await close(this.parts);
+  }
+
+  private handlers(): Handler[] {
+    const { service, consumers } = this.parts.options;
+    if (!consumers.enabled) return [];
+    const invoker = new Invoker(this.contexts, this.moduleRef);
+    const defaults = { service, prefetch: consumers.prefetch, retry: consumers.retry };
+    return new HandlerExplorer(this.discovery, this.scanner, this.moduleRef, invoker, defaults).explore();
+  }
+}
+
+type Provider = NonNullable<DynamicModule['providers']>[number];
+
+function moduleOf(dataSource: string, global: boolean, options: Provider[]): DynamicModule {
+  return {
+    module: OutboxModule,
+    global,
+    imports: [DiscoveryModule, TypeOrmModule.forFeature([OutboxEventEntity, InboxEntity], dataSource)],
+    providers: [
+      ...options,
+      {
+        provide: PARTS,
+        // The application's registry if it has one. Importing ScheduleModule here would run its cron jobs twice.
+        inject: [OPTIONS, getDataSourceToken(dataSource), { token: SchedulerRegistry, optional: true }],
+        useFactory: (resolved: ResolvedOptions, source: DataSource, registry?: SchedulerRegistry) =>
+          assemble(resolved, source, registry),
+      },
+      { provide: OutboxService, inject: [PARTS], useFactory: ({ service }: OutboxParts) => service },
+      { provide: OutboxRelay, inject: [PARTS], useFactory: ({ relay }: OutboxParts) => relay },
+    ],
+    exports: [OutboxService, OutboxRelay, TypeOrmModule],
+  };
+}
+
+function optionsFactory(
+  options: OutboxAsyncOptions,
+  dataSource: string,
+): Pick<FactoryProvider, 'inject' | 'useFactory'> {
+  const { useFactory, inject = [], useClass, useExisting } = options;
+  const resolve = (given: OutboxOptions) => resolveAsync(given, dataSource);
+  if (useFactory) {
+    const make = useFactory as (...dependencies: unknown[]) => OutboxOptions | Promise<OutboxOptions>;
+    return { inject, useFactory: async (...dependencies: unknown[]) => resolve(await make(...dependencies)) };
+  }
+  const factory = useClass ?? useExisting;
+  if (!factory) throw new InvalidOptionError(['forRootAsync() needs useFactory, useClass or useExisting']);
+  return {
+    inject: [factory],
+    useFactory: async (made: OutboxOptionsFactory) => resolve(await made.createOutboxOptions()),
+  };
+}
+
+/** The name decides which data source is injected, so it must be known before the factory runs. */
+function resolveAsync(given: OutboxOptions, dataSource: string): ResolvedOptions {
+  const named = given.storage?.dataSource;
+  if (named !== undefined && named !== dataSource) {
+    throw new InvalidOptionError([
+      `storage.dataSource must be given beside the factory, as forRootAsync({ dataSource: '${named}', … }), got it from the factory`,
+    ]);
+  }
+  return resolveOptions({ ...given, storage: { ...given.storage, dataSource } });
+}

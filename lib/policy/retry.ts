@@ -1,0 +1,35 @@
+/** When a handler's failure is tried again. Resolved form: see `ConsumersOptions.retry` for what users write. */
+export interface RetryPolicy {
+  /** Milliseconds before the second, third, … attempt; when used up, the message is a dead letter. */
+  readonly delays: readonly number[];
+  /** `false` for an error that no further attempt can cure. A throwing `retryIf` counts as `true`. */
+  readonly retryIf?: (error: unknown) => boolean;
+}
+
+/** The wait before the next attempt, or `undefined` when there is none left. `attempt` 1 = the first. */
+export function nextDelay(policy: RetryPolicy, attempt: number): number | undefined {
+  return policy.delays[attempt - 1];
+}
+
+/** Whether the policy's `retryIf` refuses the error. A user's hook that throws never wedges a message. */
+export function refusesRetry(policy: RetryPolicy, error: unknown): boolean {
+  try {
+    return policy.retryIf?.(error) === false;
+  } catch {
+    return false;
+  }
+}
+
+const LADDER_STEPS = [1, 2, 3, 5, 10, 15, 20, 30];
+const LADDER = [
+  ...[100, 200, 500],
+  ...LADDER_STEPS.map((n) => n * 1_000),
+  ...LADDER_STEPS.map((n) => n * 60_000),
+  ...[1, 2, 3, 6, 12].map((n) => n * 3_600_000),
+  ...[1, 2, 3, 7, 14, 30].map((n) => n * 86_400_000),
+];
+
+/** Rounds any delay up to one of few steps, because every distinct delay is a queue on the broker. */
+export function ladderDelay(ms: number): number {
+  return LADDER.find((step) => step >= ms) ?? Math.ceil(ms / 86_400_000) * 86_400_000;
+}

@@ -1,0 +1,69 @@
+import type { EventPublisher, PublishOutcome } from '../broker/publisher.js';
+import type { Claim, Settlement } from '../store/store.js';
+import { isolate, lostToPoison } from './isolation.js';
+import { settlementOf, type SettlementPolicy } from './settlement.js';
+
+/** What one batch came to, in events. */
+export interface BatchReport {
+  readonly claimed: number;
+  readonly published: number;
+  /** Published, but no queue was bound. */
+  readonly returned: number;
+  readonly rescheduled: number;
+  readonly dead: number;
+  /** Left pending because the broker's answer never came. */
+  readonly unknown: number;
+  /** An event that held back its key has left its way, so rows that were passed over may be free now. */
+  readonly unblocked: boolean;
+  /** Why events are `unknown`. */
+  readonly trouble: Error | undefined;
+}
+
+export interface BatchSettings extends SettlementPolicy {
+  /** Milliseconds to wait for the broker's answers. */
+  readonly publishTimeout: number;
+}
+
+/** Batches that lost a channel to somebody's poison event take turns, in the order they were claimed. */
+export type TakeTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** publish → (isolate) → settle. Rejects only if the outcome cannot be recorded; the rows are then given back. */
+export async function processBatch(
+  claim: Claim,
+  publisher: EventPublisher,
+  settings: BatchSettings,
+  takeTurn: TakeTurn,
+): Promise<BatchReport> {
+  const { events } = claim;
+  let outcomes = await publisher.publish(events, settings.publishTimeout);
+  if (lostToPoison(outcomes)) {
+    const first = outcomes;
+    outcomes = await takeTurn(() => isolate(publisher, events, first, settings.publishTimeout));
+  }
+  const settlement = settlementOf(events, outcomes, settings);
+  await record(claim, settlement);
+  return report(claim, outcomes, settlement);
+}
+
+/** A batch nobody answered for is given back as it was: nothing to write. */
+async function record(claim: Claim, settlement: Settlement): Promise<void> {
+  const { published, returned, rescheduled, dead } = settlement;
+  const known = published.length + returned.length + rescheduled.length + dead.length;
+  if (known === 0) await claim.release();
+  else await claim.settle(settlement);
+}
+
+function report({ events }: Claim, outcomes: readonly PublishOutcome[], settlement: Settlement): BatchReport {
+  const unknown = outcomes.filter((outcome) => outcome.kind === 'unknown');
+  const passed = new Set([...settlement.published, ...settlement.returned, ...settlement.dead]);
+  return {
+    claimed: events.length,
+    published: settlement.published.length + settlement.returned.length,
+    returned: settlement.returned.length,
+    rescheduled: settlement.rescheduled.length,
+    dead: settlement.dead.length,
+    unknown: unknown.length,
+    unblocked: events.some(({ seq, key, attempts }) => attempts > 0 && key !== null && passed.has(seq)),
+    trouble: unknown[0]?.error,
+  };
+}

@@ -1,0 +1,39 @@
+import { backoffDelay, type Backoff } from '../policy/backoff.js';
+
+const BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 30_000, jitter: 'equal' };
+
+/**
+ * Keeps the relay from hammering a database or broker that is in trouble. `closed`: work goes on. `open`: nothing is
+ * claimed until a wait has passed, which grows with every failure in a row. One success closes it.
+ */
+export class Breaker {
+  private failures = 0;
+  private openUntil = 0;
+
+  constructor(
+    private readonly hooks: { opened(reason: string): void; closed(): void },
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  get open(): boolean {
+    return this.failures > 0;
+  }
+
+  /** Milliseconds until the next try; 0 when it may be made now. */
+  get wait(): number {
+    return Math.max(0, this.openUntil - this.now());
+  }
+
+  failed(reason: string): void {
+    this.failures++;
+    this.openUntil = this.now() + backoffDelay(BACKOFF, this.failures);
+    if (this.failures === 1) this.hooks.opened(reason);
+  }
+
+  succeeded(): void {
+    if (this.failures === 0) return;
+    this.failures = 0;
+    this.openUntil = 0;
+    this.hooks.closed();
+  }
+}

@@ -1,0 +1,53 @@
+import type { SchedulerRegistry } from '@nestjs/schedule';
+
+/** The part of `SchedulerRegistry` jobs are shown in. */
+export type JobRegistry = Pick<SchedulerRegistry, 'doesExist' | 'addTimeout' | 'deleteTimeout'>;
+
+/**
+ * A job that runs again some time after each run has ended, visible as a timeout in `SchedulerRegistry` while it waits.
+ * Timers are chained, so runs never overlap. Deleting it from the registry ends it until it is triggered again.
+ */
+export class Job {
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private stopping = new AbortController();
+
+  constructor(
+    private readonly name: string,
+    private readonly interval: () => number,
+    private readonly work: (stopping: AbortSignal) => Promise<void>,
+    private readonly registry: JobRegistry | undefined,
+  ) {}
+
+  start(): void {
+    this.stopping = new AbortController();
+    this.schedule(0);
+  }
+
+  /** No further run begins; resolves when a run in progress has ended. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.clear();
+    await this.running;
+  }
+
+  private schedule(delay: number): void {
+    if (this.stopping.signal.aborted) return;
+    this.timer = setTimeout(() => this.run(), delay);
+    this.registry?.addTimeout(this.name, this.timer);
+  }
+
+  private run(): void {
+    this.clear();
+    this.running = this.work(this.stopping.signal).finally(() => {
+      this.running = undefined;
+      this.schedule(this.interval());
+    });
+  }
+
+  private clear(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.registry?.doesExist('timeout', this.name)) this.registry.deleteTimeout(this.name);
+  }
+}

@@ -1,0 +1,23 @@
+import type { DataSource } from 'typeorm';
+import { InboxEntity, OutboxEventEntity } from './entities.js';
+
+export interface StorageNames {
+  readonly schema?: string | undefined;
+  readonly table: string;
+  readonly inboxTable: string;
+}
+
+/** Points the entities at the configured tables, in the metadata of this one data source. */
+export function applyTableNames(dataSource: DataSource, { schema, table, inboxTable }: StorageNames): void {
+  for (const [entity, name] of [
+    [OutboxEventEntity, table],
+    [InboxEntity, inboxTable],
+  ] as const) {
+    if (!dataSource.hasMetadata(entity)) continue;
+    const metadata = dataSource.getMetadata(entity);
+    metadata.tableName = name;
+    metadata.tableNameWithoutPrefix = name;
+    if (schema) metadata.schema = schema;
+    metadata.tablePath = [metadata.schema, name].filter(Boolean).join('.');
+  }
+}

@@ -1,0 +1,67 @@
+import type { Migration } from './migration.js';
+
+/**
+ * The tables. Why they look like this:
+ * - `payload` is bytea: the relay hands bytes from disk to socket and never parses them (jsonb costs 11 % of its rate).
+ * - `seq` is the order of emission; `xid` is the emitting transaction, which lets the reader find exactly the rows that
+ *   became visible since it last looked, however late they committed (see statements/claim-fresh.ts).
+ * - `available_at` is null for "at once", so that the two indexes the hot path uses hold only rows ready to go; delayed
+ *   and retried rows live in a small index of their own.
+ * - Every index but the keys is partial: a published row costs nothing to keep but its place on disk.
+ * - Autovacuum goes by a constant number of dead rows: a fraction of a table that keeps a week of rows is far too many.
+ */
+export const createOutbox: Migration = {
+  version: 1,
+  timestamp: 1_795_219_200_000,
+  name: 'CreateOutbox',
+
+  up: ({ schema, outbox, inbox, versions, outboxName }) => [
+    ...(schema ? [`CREATE SCHEMA IF NOT EXISTS "${schema}"`] : []),
+    `CREATE TABLE IF NOT EXISTS ${versions} (
+  version integer PRIMARY KEY,
+  applied_at timestamptz NOT NULL DEFAULT now()
+)`,
+    `CREATE TABLE ${outbox} (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id uuid NOT NULL UNIQUE,
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  lane smallint NOT NULL,
+  state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'published', 'dead')),
+  type text NOT NULL,
+  key text,
+  payload bytea NOT NULL,
+  content_type text NOT NULL,
+  headers text,
+  exchange text,
+  correlation_id text,
+  expiration bigint,
+  priority smallint,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  available_at timestamptz,
+  attempts integer NOT NULL DEFAULT 0,
+  last_error text,
+  published_at timestamptz,
+  returned boolean NOT NULL DEFAULT false
+) WITH (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+  autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000
+)`,
+    `CREATE INDEX "${outboxName}_ready_seq" ON ${outbox} (seq) WHERE state = 'pending' AND available_at IS NULL`,
+    `CREATE INDEX "${outboxName}_ready_xid" ON ${outbox} (xid) WHERE state = 'pending' AND available_at IS NULL`,
+    `CREATE INDEX "${outboxName}_delayed" ON ${outbox} (available_at) WHERE state = 'pending' AND available_at IS NOT NULL`,
+    `CREATE INDEX "${outboxName}_failed" ON ${outbox} (key, seq) WHERE attempts > 0 AND state <> 'published'`,
+    `CREATE TABLE ${inbox} (
+  consumer text NOT NULL,
+  event_id text NOT NULL,
+  handled_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (consumer, event_id)
+)`,
+  ],
+
+  down: ({ outbox, inbox, versions }) => [
+    `DROP TABLE ${inbox}`,
+    `DROP TABLE ${outbox}`,
+    `DROP TABLE ${versions}`,
+  ],
+};

@@ -1,0 +1,56 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { tables, type TableNames, type Tables } from '../tables.js';
+import { createOutbox } from './0001-create-outbox.js';
+import type { Migration } from './migration.js';
+
+export const migrations: readonly Migration[] = [createOutbox];
+
+/** The schema version this library needs. */
+export const SCHEMA_VERSION = Math.max(...migrations.map(({ version }) => version));
+
+/** The statements that take the schema from one version to another, each recorded so that nothing runs twice. */
+export function upStatements(names: Tables, from = 0): string[] {
+  return migrations
+    .filter(({ version }) => version > from)
+    .flatMap((migration) => [...migration.up(names), recordStatement(names, migration)]);
+}
+
+const recordStatement = ({ versions }: Tables, { version }: Migration) =>
+  `INSERT INTO ${versions} (version) VALUES (${version})`;
+
+/** The schema as SQL text, for those who apply it themselves. `from` is the version that is there already. */
+export function outboxMigrationSql(names: TableNames = {}, from = 0): string {
+  return upStatements(tables(names), from)
+    .map((statement) => `${statement};\n`)
+    .join('\n');
+}
+
+type MigrationClass = new () => MigrationInterface;
+
+/** TypeORM migration classes for tables of other names or in another schema. */
+export function createOutboxMigrations(names: TableNames = {}): MigrationClass[] {
+  const named = tables(names);
+  return migrations.map((migration) => migrationClass(migration, named));
+}
+
+/** TypeORM migration classes for the `migrations` of a data source. */
+export const outboxMigrations: MigrationClass[] = createOutboxMigrations();
+
+function migrationClass(migration: Migration, names: Tables): MigrationClass {
+  return class implements MigrationInterface {
+    readonly name = `${migration.name}${migration.timestamp}`;
+
+    async up(queryRunner: QueryRunner): Promise<void> {
+      for (const statement of [...migration.up(names), recordStatement(names, migration)]) {
+        await queryRunner.query(statement);
+      }
+    }
+
+    async down(queryRunner: QueryRunner): Promise<void> {
+      if (migration.version > 1) {
+        await queryRunner.query(`DELETE FROM ${names.versions} WHERE version = ${migration.version}`);
+      }
+      for (const statement of migration.down(names)) await queryRunner.query(statement);
+    }
+  };
+}

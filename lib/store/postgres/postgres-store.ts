@@ -1,0 +1,61 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { NewEvent } from '../../event/envelope.js';
+import type { EventReader, OutboxStore, StoreStats } from '../store.js';
+import { PostgresReader } from './postgres-reader.js';
+import { RelayConnections, run } from './relay-connections.js';
+import { assertSchema, migrateSchema } from './schema.js';
+import { append } from './statements/append.js';
+import { prune } from './statements/prune.js';
+import { stats } from './statements/stats.js';
+import type { Tables } from './tables.js';
+
+export interface PostgresStoreSettings {
+  readonly tables: Tables;
+  readonly migrate: boolean;
+  readonly parking: boolean;
+  readonly deletePublished: boolean;
+  readonly idleTimeout: number;
+}
+
+/** The outbox on PostgreSQL 14 and later. */
+export class PostgresStore implements OutboxStore {
+  private readonly connections: RelayConnections;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly settings: PostgresStoreSettings,
+  ) {
+    this.connections = new RelayConnections(dataSource);
+  }
+
+  prepare(): Promise<void> {
+    const prepareSchema = this.settings.migrate ? migrateSchema : assertSchema;
+    return prepareSchema(this.dataSource, this.settings.tables);
+  }
+
+  async append(tx: QueryRunner, events: readonly NewEvent[]): Promise<void> {
+    if (events.length > 0) await run(tx, append(this.settings.tables, events));
+  }
+
+  openReader(): EventReader {
+    return new PostgresReader(this.connections, this.settings);
+  }
+
+  async prune(retention: number, limit: number): Promise<number> {
+    const [counted] = await this.connections.query<{ count: number }>(
+      prune(this.settings.tables, retention, limit),
+    );
+    return counted?.count ?? 0;
+  }
+
+  async stats(limit: number): Promise<StoreStats> {
+    const [row] = await this.connections.query<Omit<StoreStats, 'countedUpTo'>>(
+      stats(this.settings.tables, limit),
+    );
+    return { ...(row as Omit<StoreStats, 'countedUpTo'>), countedUpTo: limit };
+  }
+
+  close(): Promise<void> {
+    return this.connections.close();
+  }
+}

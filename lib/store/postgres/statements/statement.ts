@@ -1,0 +1,5 @@
+/** SQL text with its parameters. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto';
+import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import amqp, { type Channel, type ChannelModel } from 'amqplib';
+import { OutboxModule, OutboxRelay, OutboxService, type OutboxOptions } from 'nestjs-rabbitmq-outbox';
+import pg from 'pg';
+import { DataSource, type MixedList } from 'typeorm';
+
+/** A database schema, an exchange and a service name that no other test file uses. */
+export interface Playground {
+  readonly name: string;
+  readonly databaseUrl: string;
+  readonly rabbitUrl: string;
+  /** Removes the schema, and every queue and exchange the tests named or `remember()`ed. */
+  close(): Promise<void>;
+  remember(kind: 'queue' | 'exchange', name: string): void;
+  sql<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+  channel(): Promise<Channel>;
+}
+
+export async function createPlayground(
+  urls: { databaseUrl?: string; rabbitUrl?: string } = {},
+): Promise<Playground> {
+  const name = `t_${randomBytes(5).toString('hex')}`;
+  const databaseUrl = urls.databaseUrl ?? required('DATABASE_URL_TEST');
+  const rabbitUrl = urls.rabbitUrl ?? required('RABBITMQ_URL_TEST');
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 3 });
+  pool.on('error', () => undefined);
+  await pool.query(`CREATE SCHEMA ${name}`);
+  const queues = new Set<string>();
+  const exchanges = new Set([name, `${name}.dlx`]);
+  let connection: ChannelModel | undefined;
+  const channel = async () => {
+    connection ??= await amqp.connect(rabbitUrl);
+    connection.on('error', () => undefined);
+    connection.on('close', () => {
+      connection = undefined;
+    });
+    const opened = await connection.createChannel();
+    opened.on('error', () => undefined);
+    return opened;
+  };
+  return {
+    name,
+    databaseUrl,
+    rabbitUrl,
+    channel,
+    remember: (kind, thing) => void (kind === 'queue' ? queues : exchanges).add(thing),
+    sql: async (text, values = []) => (await pool.query(text, values)).rows as never,
+    close: async () => {
+      await pool.query(`DROP SCHEMA IF EXISTS ${name} CASCADE`);
+      await pool.end();
+      const cleaner = await channel();
+      for (const queue of queues) await cleaner.deleteQueue(queue);
+      for (const exchange of exchanges) await cleaner.deleteExchange(exchange);
+      await connection?.close();
+    },
+  };
+}
+
+function required(variable: string): string {
+  const value = process.env[variable];
+  if (!value)
+    throw new Error(
+      `${variable} is not set: run the tests with "npm test", which finds or starts the servers.`,
+    );
+  return value;
+}
+
+export interface TestApp {
+  readonly app: TestingModule & INestApplicationContext;
+  readonly outbox: OutboxService;
+  readonly relay: OutboxRelay;
+  readonly dataSource: DataSource;
+  /** Emits one event in a transaction of its own. Resolves to its id. */
+  emit(type: string, payload?: unknown, options?: Parameters<OutboxService['emit']>[3]): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface TestAppSettings {
+  options?: Partial<OutboxOptions>;
+  providers?: Provider[];
+  controllers?: Type[];
+  imports?: Array<DynamicModule | Type>;
+  entities?: MixedList<Type>;
+}
+
+/** A Nest application on the playground: short polls, `npm test`'s servers, everything else as a user gets it. */
+export async function startApp(playground: Playground, settings: TestAppSettings = {}): Promise<TestApp> {
+  const app = await Test.createTestingModule({
+    imports: [
+      TypeOrmModule.forRoot({
+        type: 'postgres',
+        url: playground.databaseUrl,
+        schema: playground.name,
+        autoLoadEntities: true,
+        retryAttempts: 0,
+        extra: { max: 10 },
+      }),
+      OutboxModule.forRoot(outboxOptions(playground, settings.options)),
+      ...(settings.imports ?? []),
+    ],
+    providers: settings.providers ?? [],
+    controllers: settings.controllers ?? [],
+  }).compile();
+  app.useLogger(process.env['TEST_LOGS'] ? ['log', 'warn', 'error'] : false);
+  await app.init();
+  const outbox = app.get(OutboxService);
+  const dataSource = app.get(DataSource);
+  return {
+    app,
+    outbox,
+    dataSource,
+    relay: app.get(OutboxRelay),
+    emit: (type, payload = {}, options = {}) =>
+      dataSource.transaction((manager) => outbox.emit(manager, type, payload, options)),
+    close: () => app.close(),
+  };
+}
+
+export function outboxOptions(playground: Playground, options: Partial<OutboxOptions> = {}): OutboxOptions {
+  const { rabbitmq, storage, relay, ...rest } = options;
+  return {
+    service: playground.name,
+    rabbitmq: {
+      url: playground.rabbitUrl,
+      exchange: playground.name,
+      connection: { reconnectDelay: 100 },
+      ...rabbitmq,
+    },
+    storage: { schema: playground.name, ...storage },
+    relay: { pollInterval: 200, ...relay },
+    ...rest,
+  };
+}
+
+/** Resolves with what `look` returns once it is truthy. For outcomes only; signals are awaited, not looked for. */
+export async function eventually<T>(look: () => T | Promise<T>, timeout = 20_000): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const seen = await look();
+    if (seen) return seen;
+    if (Date.now() > deadline) throw new Error(`Not within ${timeout} ms: ${look.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
