@@ -6,6 +6,7 @@ import { AfterCommit } from './emit/after-commit.js';
 import { OutboxService } from './emit/outbox.service.js';
 import { WakeUp } from './emit/wake-up.js';
 import type { ResolvedOptions } from './options/schema.js';
+import { settledWithin } from './policy/deadline.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
 import { createPruner } from './relay/pruner.js';
 import { OutboxRelay } from './relay/relay.js';
@@ -88,10 +89,10 @@ export async function start(parts: OutboxParts, handlers: Parameters<Consumers['
   }
 }
 
-/** Nothing new begins from here on. */
-export async function halt({ relay, consumers }: OutboxParts): Promise<void> {
+/** Nothing new begins from here on. A broker that does not answer the cancel is not waited for. */
+export async function halt({ options, relay, consumers }: OutboxParts): Promise<void> {
   relay.stop();
-  await consumers.cancel();
+  await settledWithin(consumers.cancel(), options.shutdownTimeout);
 }
 
 /** Waits for what is running, up to `shutdownTimeout`, gives the rest back, and lets go of every connection. */

@@ -19,28 +19,27 @@ export interface BatchReport {
   readonly trouble: Error | undefined;
 }
 
-export interface BatchSettings extends SettlementPolicy {
-  /** Milliseconds to wait for the broker's answers. */
-  readonly publishTimeout: number;
-}
-
 /** Batches that lost a channel to somebody's poison event take turns, in the order they were claimed. */
 export type TakeTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** publish → (isolate) → settle. Rejects only if the outcome cannot be recorded; the rows are then given back. */
-export async function processBatch(
-  claim: Claim,
+/** Publishes a claim and resolves to what became of each event. Never rejects. */
+export async function publishBatch(
+  { events }: Claim,
   publisher: EventPublisher,
-  settings: BatchSettings,
+  timeout: number,
   takeTurn: TakeTurn,
+): Promise<PublishOutcome[]> {
+  const outcomes = await publisher.publish(events, timeout);
+  return lostToPoison(outcomes) ? takeTurn(() => isolate(publisher, events, outcomes, timeout)) : outcomes;
+}
+
+/** Records the outcomes. Rejects only if that cannot be done; the rows have then been given back. */
+export async function settleBatch(
+  claim: Claim,
+  outcomes: readonly PublishOutcome[],
+  policy: SettlementPolicy,
 ): Promise<BatchReport> {
-  const { events } = claim;
-  let outcomes = await publisher.publish(events, settings.publishTimeout);
-  if (lostToPoison(outcomes)) {
-    const first = outcomes;
-    outcomes = await takeTurn(() => isolate(publisher, events, first, settings.publishTimeout));
-  }
-  const settlement = settlementOf(events, outcomes, settings);
+  const settlement = settlementOf(claim.events, outcomes, policy);
   await record(claim, settlement);
   return report(claim, outcomes, settlement);
 }

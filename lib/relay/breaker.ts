@@ -24,6 +24,11 @@ export class Breaker {
     return Math.max(0, this.openUntil - this.now());
   }
 
+  /** What was in the way may be gone: the next try need not wait. */
+  tryNow(): void {
+    this.openUntil = 0;
+  }
+
   failed(reason: string): void {
     this.failures++;
     this.openUntil = this.now() + backoffDelay(BACKOFF, this.failures);

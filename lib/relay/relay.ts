@@ -2,16 +2,19 @@ import type { Logger } from '@nestjs/common';
 import type { EventPublisher } from '../broker/publisher.js';
 import { BrokerUnavailableError } from '../errors/broker-unavailable.error.js';
 import { settledWithin } from '../policy/deadline.js';
-import type { EventReader, OutboxStore } from '../store/store.js';
-import { processBatch, type BatchReport, type BatchSettings, type TakeTurn } from './batch.js';
+import type { Claim, EventReader, OutboxStore } from '../store/store.js';
+import { publishBatch, settleBatch, type BatchReport, type TakeTurn } from './batch.js';
 import { Bell } from './bell.js';
 import { Breaker } from './breaker.js';
 import { becomeReady } from './isolation.js';
 import type { JobRegistry } from './jobs.js';
 import { BatchSizer } from './batch-sizer.js';
+import type { SettlementPolicy } from './settlement.js';
 import { addReports, NOTHING, type RelayCounts, type RelayStats } from './relay-stats.js';
 
-export interface RelaySettings extends BatchSettings {
+export interface RelaySettings extends SettlementPolicy {
+  /** Milliseconds to wait for the broker's answers. */
+  readonly publishTimeout: number;
   /** Milliseconds. */
   readonly pollInterval: number;
   readonly batchSize: number;
@@ -21,7 +24,7 @@ export interface RelaySettings extends BatchSettings {
 
 /** Name of the poll in `SchedulerRegistry`. */
 export const POLL_JOB = 'outbox.poll';
-/** Batches at once: each holds a connection while the broker confirms. */
+/** Batches at once, the one fetched ahead included: each holds a connection while the broker confirms. */
 const MAX_BATCHES = 6;
 /** How often every pending row is looked at again under continuous load, in milliseconds. */
 const RESCAN_INTERVAL = 10_000;
@@ -42,7 +45,8 @@ export class OutboxRelay {
   /** Rung when there may be room: a batch has ended, the broker is back, the relay was resumed. */
   private readonly room = new Bell();
   private inFlight = 0;
-  private counts: RelayCounts = NOTHING;
+  private unconfirmed = 0;
+  private total: RelayCounts = NOTHING;
   private recovering = 0;
   private turn: Promise<unknown> = Promise.resolve();
   private lastScan = 0;
@@ -63,7 +67,10 @@ export class OutboxRelay {
       opened: (reason) => logger.warn(`Publishing pauses: ${reason}`),
       closed: () => logger.log('Publishing goes on.'),
     });
-    publisher.onReadyChange(() => this.room.ring());
+    publisher.onReadyChange(() => {
+      if (publisher.ready) this.breaker.tryNow();
+      this.room.ring();
+    });
   }
 
   /** Begins to relay. Idempotent. */
@@ -120,49 +127,72 @@ export class OutboxRelay {
     }
   }
 
+  /** What this relay has done since it was made, by its running loop. */
+  get counts(): RelayCounts {
+    return this.total;
+  }
+
   async stats(): Promise<RelayStats> {
     const store = await this.store.stats(COUNT_LIMIT);
     return {
       ...store,
       inFlight: this.inFlight,
-      counts: this.counts,
+      counts: this.total,
       paused: this.paused,
       breaker: this.breaker.open ? 'open' : 'closed',
       brokerReady: this.publisher.ready,
     };
   }
 
+  /** While a claim waits for room in the window, the next one is fetched already. */
   private async run(): Promise<void> {
+    let ahead: Promise<Claim | undefined> | undefined;
     while (!this.stopped) {
-      if (!this.mayClaim())
+      if (!ahead && !this.mayClaim()) {
         await this.room.wait(Math.max(1, this.breaker.wait || this.settings.pollInterval));
-      else if (!(await this.claimNext()) && !this.stopped) await this.idle();
+        continue;
+      }
+      const claim = await (ahead ?? this.claimNext());
+      ahead = claim && this.mayClaim() ? this.claimNext() : undefined;
+      if (claim) await this.dispatch(claim);
+      else if (!this.stopped && !this.breaker.open) await this.idle();
     }
+    await (await ahead)?.release();
   }
 
   private mayClaim(): boolean {
-    if (this.paused || this.recovering > 0 || !this.publisher.ready || this.breaker.wait > 0) return false;
-    return this.batches.size < MAX_BATCHES && this.inFlight + this.sizer.size <= this.settings.window;
+    return this.mayPublish() && this.breaker.wait === 0 && this.batches.size < MAX_BATCHES - 1;
   }
 
-  /** Whether there may be more to claim at once. */
-  private async claimNext(): Promise<boolean> {
+  private mayPublish(): boolean {
+    return !this.paused && !this.stopped && this.recovering === 0 && this.publisher.ready;
+  }
+
+  private async claimNext(): Promise<Claim | undefined> {
     if (performance.now() - this.lastScan > RESCAN_INTERVAL) this.rescan();
     try {
       const claim = await this.reader.claim(this.sizer.size);
-      if (!claim) return false;
-      this.sizer.learn(claim.events);
-      this.dispatch(claim);
+      if (claim) this.sizer.learn(claim.events);
+      return claim;
     } catch (error) {
       this.troubled(error);
+      return undefined;
     }
-    return true;
   }
 
-  private dispatch(claim: Parameters<typeof processBatch>[0]): void {
-    this.inFlight += claim.events.length;
+  /** Publishes the claim as soon as the window has room for it. */
+  private async dispatch(claim: Claim): Promise<void> {
+    const size = claim.events.length;
+    while (this.mayPublish() && this.unconfirmed > 0 && this.unconfirmed + size > this.settings.window) {
+      await this.room.wait(this.settings.pollInterval);
+    }
+    if (!this.mayPublish()) {
+      await claim.release();
+      return this.rescan();
+    }
+    this.inFlight += size;
     const batch = this.process(claim).finally(() => {
-      this.inFlight -= claim.events.length;
+      this.inFlight -= size;
       this.batches.delete(batch);
       this.room.ring();
     });
@@ -170,10 +200,11 @@ export class OutboxRelay {
   }
 
   /** Never rejects. */
-  private async process(claim: Parameters<typeof processBatch>[0]): Promise<void> {
+  private async process(claim: Claim): Promise<void> {
     try {
-      const report = await processBatch(claim, this.publisher, this.settings, this.takeTurn);
-      this.counts = addReports(this.counts, report);
+      const outcomes = await this.publish(claim);
+      const report = await settleBatch(claim, outcomes, this.settings);
+      this.total = addReports(this.total, report);
       if (report.unblocked || report.unknown > 0) this.rescan();
       if (report.trouble) this.breaker.failed(report.trouble.message);
       else this.breaker.succeeded();
@@ -182,12 +213,25 @@ export class OutboxRelay {
     }
   }
 
+  /** The window has room again as soon as the answers are there; recording them does not hold up the next batch. */
+  private async publish(claim: Claim): ReturnType<typeof publishBatch> {
+    this.unconfirmed += claim.events.length;
+    try {
+      return await publishBatch(claim, this.publisher, this.settings.publishTimeout, this.takeTurn);
+    } finally {
+      this.unconfirmed -= claim.events.length;
+      this.room.ring();
+    }
+  }
+
   private async runBatch(): Promise<BatchReport | undefined> {
     await becomeReady(this.publisher, this.settings.publishTimeout);
     if (!this.publisher.ready)
       throw new BrokerUnavailableError('The broker cannot be reached, or has blocked publishing.');
     const claim = await this.store.openReader().claim(this.settings.batchSize);
-    return claim && processBatch(claim, this.publisher, this.settings, this.takeTurn);
+    if (!claim) return undefined;
+    const outcomes = await publishBatch(claim, this.publisher, this.settings.publishTimeout, this.takeTurn);
+    return settleBatch(claim, outcomes, this.settings);
   }
 
   /** While batches take turns on a fresh channel nothing new is claimed. */

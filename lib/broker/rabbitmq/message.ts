@@ -1,8 +1,8 @@
 import type { Options } from 'amqplib';
-import type { OutgoingEvent } from '../../event/envelope.js';
+import type { EventHeaders, OutgoingEvent } from '../../event/envelope.js';
 import { HEADER } from '../../event/headers.js';
 
-/** Properties of an event on the wire. The body is the payload's bytes, untouched. */
+/** Properties of an event on the wire. The body is the payload's bytes, untouched. amqplib leaves out what is undefined. */
 export function toProperties(event: OutgoingEvent, appId: string): Options.Publish {
   return {
     mandatory: true,
@@ -12,9 +12,14 @@ export function toProperties(event: OutgoingEvent, appId: string): Options.Publi
     appId,
     contentType: event.contentType,
     timestamp: Math.floor(event.occurredAt),
-    ...(event.correlationId !== null && { correlationId: event.correlationId }),
-    ...(event.expiration !== null && { expiration: String(event.expiration) }),
-    ...(event.priority !== null && { priority: event.priority }),
-    headers: event.key === null ? (event.headers ?? {}) : { ...event.headers, [HEADER.key]: event.key },
-  };
+    correlationId: event.correlationId ?? undefined,
+    expiration: event.expiration ?? undefined,
+    priority: event.priority ?? undefined,
+    headers: headersOf(event),
+  } as Options.Publish;
+}
+
+function headersOf({ key, headers }: OutgoingEvent): EventHeaders | undefined {
+  if (key === null) return headers ?? undefined;
+  return headers === null ? { [HEADER.key]: key } : { ...headers, [HEADER.key]: key };
 }
