@@ -135,12 +135,14 @@ export function outboxOptions(playground: Playground, options: Partial<OutboxOpt
   };
 }
 
+type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
+
 /** Resolves with what `look` returns once it is truthy. For outcomes only; signals are awaited, not looked for. */
-export async function eventually<T>(look: () => T | Promise<T>, timeout = 20_000): Promise<NonNullable<T>> {
+export async function eventually<T>(look: () => T | Promise<T>, timeout = 20_000): Promise<Truthy<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {
     const seen = await look();
-    if (seen) return seen;
+    if (seen) return seen as Truthy<T>;
     if (Date.now() > deadline) throw new Error(`Not within ${timeout} ms: ${look.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
