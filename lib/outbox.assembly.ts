@@ -2,9 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
 import { Consumers } from './consume/consumers.js';
-import { AfterCommit } from './emit/after-commit.js';
+import { AmbientTransaction } from './emit/ambient-transaction.js';
+import { clsTransactions } from './emit/nestjs-cls.js';
 import { OutboxService } from './emit/outbox.service.js';
+import { TransactionHooks } from './emit/transaction-hooks.js';
 import { WakeUp } from './emit/wake-up.js';
+import { Codecs } from './event/codecs/codecs.js';
+import { Tracking } from './event/tracking.js';
 import type { ResolvedOptions } from './options/schema.js';
 import { settledWithin } from './policy/deadline.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
@@ -20,7 +24,7 @@ export interface OutboxParts {
   readonly options: ResolvedOptions;
   readonly store: OutboxStore;
   readonly broker: RabbitMq;
-  readonly afterCommit: AfterCommit;
+  readonly hooks: TransactionHooks;
   readonly service: OutboxService;
   readonly relay: OutboxRelay;
   readonly pruner: Job | undefined;
@@ -42,6 +46,7 @@ export async function assemble(
     deletePublished: retention === 0,
     // Cut off only those who no longer move: a live relay ends its batch by its own deadline first.
     idleTimeout: relay.publishTimeout * 3,
+    ordering: emit.ordering,
   });
   await store.prepare();
   const broker = new RabbitMq(
@@ -58,7 +63,11 @@ export async function assemble(
     new Logger('OutboxBroker'),
   );
   const wakeUp = new WakeUp();
-  const afterCommit = new AfterCommit(dataSource, () => wakeUp.signal());
+  const hooks = new TransactionHooks(dataSource, () => wakeUp.signal());
+  const ambient = new AmbientTransaction(dataSource, clsTransactions(storage.dataSource));
+  const tracking = new Tracking();
+  const codecs = new Codecs(emit.codec, options.codecs);
+  const target = { dataSource, name: storage.dataSource };
   const logger = new Logger('OutboxRelay');
   const settings = { ...relay, ...relay.retry, unroutable: rabbitmq.unroutable, exchange: rabbitmq.exchange };
   const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger);
@@ -67,11 +76,11 @@ export async function assemble(
     options,
     store,
     broker,
-    afterCommit,
-    service: new OutboxService({ dataSource, name: storage.dataSource }, store, afterCommit, emit),
+    hooks,
+    service: new OutboxService(target, store, ambient, hooks, tracking, { ...emit, codecs }, new Logger('Outbox')),
     relay: outboxRelay,
     pruner: retention > 0 ? createPruner(store, retention, registry, logger) : undefined,
-    consumers: new Consumers(broker.subscriber, new Logger('OutboxConsumers')),
+    consumers: new Consumers(broker.subscriber, codecs, tracking, new Logger('OutboxConsumers')),
   };
 }
 
@@ -97,7 +106,7 @@ export async function halt({ options, relay, consumers }: OutboxParts): Promise<
 
 /** Waits for what is running, up to `shutdownTimeout`, gives the rest back, and lets go of every connection. */
 export async function close(parts: OutboxParts): Promise<void> {
-  const { options, store, broker, afterCommit, relay, pruner, consumers } = parts;
+  const { options, store, broker, hooks, relay, pruner, consumers } = parts;
   await Promise.all([
     consumers.close(options.shutdownTimeout),
     relay.finished(options.shutdownTimeout),
@@ -105,5 +114,5 @@ export async function close(parts: OutboxParts): Promise<void> {
   ]);
   await broker.close();
   await store.close();
-  afterCommit.close();
+  hooks.close();
 }

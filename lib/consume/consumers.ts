@@ -1,5 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription } from '../broker/subscriber.js';
+import type { Codecs } from '../event/codecs/codecs.js';
+import type { Tracking } from '../event/tracking.js';
 import { settledWithin } from '../policy/deadline.js';
 import { DeliveryPipeline } from './delivery.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
@@ -12,6 +14,8 @@ export class Consumers {
 
   constructor(
     private readonly subscriber: EventSubscriber,
+    private readonly codecs: Codecs,
+    private readonly tracking: Tracking,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {}
 
@@ -41,7 +45,7 @@ export class Consumers {
 
   private async subscribe(queue: HandlerQueue): Promise<void> {
     const { name, handlers } = queue;
-    const pipeline = new DeliveryPipeline(queue, this.subscriber, this.stopping.signal, this.logger);
+    const pipeline = new DeliveryPipeline(queue, this.subscriber, this.codecs, this.tracking, this.stopping.signal, this.logger);
     const request = {
       queue: name,
       patterns: handlers.flatMap(({ patterns }) => patterns),

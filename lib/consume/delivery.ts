@@ -1,7 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Failure, IncomingMessage } from '../broker/subscriber.js';
-import { decodePayload } from '../event/codec.js';
+import type { Codecs } from '../event/codecs/codecs.js';
 import { matchesPattern } from '../event/pattern.js';
+import { continueChain, type Tracking } from '../event/tracking.js';
 import { durationText } from '../policy/duration.js';
 import { EventContext } from './event-context.js';
 import type { Handler, HandlerQueue } from './handler.js';
@@ -21,6 +22,8 @@ export class DeliveryPipeline {
   constructor(
     private readonly queue: HandlerQueue,
     private readonly forwarding: Forwarding,
+    private readonly codecs: Codecs,
+    private readonly tracking: Tracking,
     /** Aborts when waiting is over: what is not settled then goes back to its queue. */
     private readonly stopping: AbortSignal,
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
@@ -44,8 +47,9 @@ export class DeliveryPipeline {
 
   private async run(handler: Handler, { message, lost }: Delivery): Promise<Outcome> {
     try {
-      const payload = decodePayload(message.body, message.contentType);
-      await handler.invoke(payload, new EventContext(message, this.queue.name, lost));
+      const payload = this.codecs.decode(message.body, message.contentType);
+      const context = new EventContext(message, this.queue.name, lost);
+      await this.tracking.run(continueChain(message), () => handler.invoke(payload, context));
       return { kind: 'handled' };
     } catch (error) {
       return outcomeOf(error, message.attempt, handler.retry);

@@ -11,6 +11,8 @@ import { onEventMetadata, type OnEventMetadata } from './on-event.decorator.js';
 export interface HandlerDefaults {
   /** Prefix of queue names. */
   readonly service: string;
+  /** Name of the outbox instance; handlers of others are none of its business. */
+  readonly outbox: string;
   readonly prefetch: number;
   readonly retry: RetryPolicy;
 }

@@ -8,6 +8,8 @@ export interface OnEventOptions {
   retry?: RetryOptions;
   /** Unsettled deliveries, which is how many run at once. */
   prefetch?: number;
+  /** Name of the outbox instance whose broker the events come from. Default: the one without a name. */
+  outbox?: string;
 }
 
 export interface OnEventMetadata {

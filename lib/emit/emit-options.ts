@@ -1,5 +1,7 @@
-import type { Duration } from '../policy/duration.js';
+import type { Codec, CodecName } from '../event/codec.js';
 import type { EventHeaders } from '../event/envelope.js';
+import type { EventType, PayloadOf } from '../event/registry.js';
+import type { Duration } from '../policy/duration.js';
 
 /** How one event is emitted. */
 export interface EmitOptions {
@@ -15,20 +17,19 @@ export interface EmitOptions {
   delay?: Duration;
   /** Publish no sooner than this moment, by the database's clock. */
   availableAt?: Date;
-  /** Ties together the messages of one business process. At most 255 bytes. */
+  /** Ties together the messages of one business process. Default: that of the event being handled. At most 255 bytes. */
   correlationId?: string;
-  /** Id of the message that caused this one. */
+  /** Id of the message that caused this one. Default: that of the event being handled. */
   causationId?: string;
   /** Publish to this exchange instead of the module's. It must exist. */
   exchange?: string;
-  /** Content type of a payload given as bytes. Default `application/octet-stream`. */
+  /** How the payload becomes bytes. Default: the event class's, else `emit.codec` of the module. */
+  codec?: CodecName | Codec;
+  /** Content type to send instead of the codec's own. */
   contentType?: string;
   /** 0–255, for queues declared with priorities. */
   priority?: number;
 }
 
-/** One element of `emitMany()`. */
-export interface EventToEmit extends EmitOptions {
-  type: string;
-  payload: unknown;
-}
+/** One element of `emitMany()`: a type with its payload and options, or an instance of an event class. */
+export type EventToEmit = { [Type in EventType]: EmitOptions & { type: Type; payload: PayloadOf<Type> } }[EventType] | object;

@@ -1,14 +1,19 @@
 import { InvalidEventOptionError } from '../errors/invalid-event-option.error.js';
 import { PayloadTooLargeError } from '../errors/payload-too-large.error.js';
-import { encodePayload } from '../event/codec.js';
+import { BaseEvent } from '../event/base-event.js';
+import { codecNames, isCodec, type Codecs } from '../event/codecs/codecs.js';
 import type { EventHeaders, NewEvent } from '../event/envelope.js';
 import { isEventId, newEventId } from '../event/event-id.js';
 import { assertEventType } from '../event/event-type.js';
 import { assertHeaders, HEADER } from '../event/headers.js';
+import type { TrackingContext } from '../event/tracking.js';
+import { needsValidation, validated } from '../event/validation.js';
 import { milliseconds, type Duration } from '../policy/duration.js';
 import type { EmitOptions } from './emit-options.js';
+import type { EventToWrite } from './emit-arguments.js';
 
-export interface EmitLimits {
+export interface EmitDefaults {
+  readonly codecs: Codecs;
   /** Bytes. */
   readonly maxPayload: number;
   /** Milliseconds, for events that give none. */
@@ -16,29 +21,61 @@ export interface EmitLimits {
 }
 
 /** Checks everything that could fail later, while the caller can still be told, and encodes the payload. */
-export function newEvent(type: string, payload: unknown, options: EmitOptions, limits: EmitLimits): NewEvent {
+export async function newEvent(
+  event: EventToWrite,
+  defaults: EmitDefaults,
+  chain: TrackingContext | undefined,
+): Promise<NewEvent> {
+  const { type, description } = event;
   assertEventType(type);
+  const options = { ...fromClass(event), ...chainOptions(chain), ...fromBase(event.payload), ...event.options };
   assertOptions(type, options);
-  const { body, contentType } = encodePayload(type, payload);
-  if (body.length > limits.maxPayload) throw new PayloadTooLargeError(type, body.length, limits.maxPayload);
+  const schema = description?.schema;
+  const payload = needsValidation(event.payload, schema) ? await validated(type, event.payload, schema) : event.payload;
+  const { body, contentType } = defaults.codecs.encode(type, payload, options.codec);
+  if (body.length > defaults.maxPayload) throw new PayloadTooLargeError(type, body.length, defaults.maxPayload);
   return {
     id: options.id ?? newEventId(),
     type,
     key: options.key ?? null,
     body,
-    contentType: payload instanceof Uint8Array ? (options.contentType ?? contentType) : contentType,
-    headers: headersOf(options),
+    contentType: options.contentType ?? contentType,
+    headers: headersOf(event, options, chain),
     exchange: options.exchange ?? null,
     correlationId: options.correlationId ?? null,
-    expiration: span(type, 'expiration', options.expiration) ?? limits.expiration ?? null,
+    expiration: span(type, 'expiration', options.expiration) ?? defaults.expiration ?? null,
     priority: options.priority ?? null,
     availableAt: options.availableAt ?? span(type, 'delay', options.delay) ?? null,
   };
 }
 
-function headersOf({ headers, causationId }: EmitOptions): EventHeaders | null {
-  if (!headers && causationId === undefined) return null;
-  return { ...headers, ...(causationId !== undefined && { [HEADER.causationId]: causationId }) };
+function fromClass({ payload, description }: EventToWrite): EmitOptions {
+  const key = description?.key?.(payload as never);
+  return { ...(key !== undefined && { key }), ...(description?.codec && { codec: description.codec }) };
+}
+
+function fromBase(payload: unknown): EmitOptions {
+  if (!(payload instanceof BaseEvent)) return {};
+  const { id, aggregateId: key, correlationId, causationId } = payload;
+  return { id, key, ...(correlationId && { correlationId }), ...(causationId && { causationId }) };
+}
+
+function chainOptions({ correlationId, causationId }: Partial<TrackingContext> = {}): EmitOptions {
+  return { ...(correlationId && { correlationId }), ...(causationId && { causationId }) };
+}
+
+function headersOf(
+  { description }: EventToWrite,
+  { headers, causationId }: EmitOptions,
+  chain: TrackingContext | undefined,
+): EventHeaders | null {
+  const ours = {
+    ...(causationId !== undefined && { [HEADER.causationId]: causationId }),
+    ...(chain && chain.trackingIds.length > 0 && { [HEADER.tracking]: chain.trackingIds.join(',') }),
+    ...(description?.version !== undefined && { [HEADER.version]: description.version }),
+    ...(description?.source !== undefined && { [HEADER.source]: description.source }),
+  };
+  return headers || Object.keys(ours).length > 0 ? { ...headers, ...ours } : null;
 }
 
 function assertOptions(type: string, options: EmitOptions): void {
@@ -47,19 +84,20 @@ function assertOptions(type: string, options: EmitOptions): void {
   };
   if (options.id !== undefined && !isEventId(options.id)) refuse('id', 'must be a UUID');
   for (const name of ['key', 'correlationId', 'causationId', 'exchange', 'contentType'] as const) {
-    if (options[name] !== undefined && !isShortString(options[name]))
-      refuse(name, 'must be a string of 1 to 255 bytes');
+    if (options[name] !== undefined && !isShortString(options[name])) refuse(name, 'must be a string of 1 to 255 bytes');
   }
   if (options.headers !== undefined) assertHeaders(type, options.headers);
-  const { priority, availableAt } = options;
+  const { priority, availableAt, codec } = options;
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
     refuse('priority', 'must be an integer from 0 to 255');
   }
   if (availableAt !== undefined && !(availableAt instanceof Date && !Number.isNaN(availableAt.getTime()))) {
     refuse('availableAt', 'must be a valid Date');
   }
-  if (availableAt !== undefined && options.delay !== undefined)
-    refuse('delay', 'must not be given together with availableAt');
+  if (availableAt !== undefined && options.delay !== undefined) refuse('delay', 'must not be given together with availableAt');
+  if (codec !== undefined && !isCodec(codec) && !codecNames.includes(codec)) {
+    refuse('codec', `must be one of ${codecNames.join(', ')}, or { contentType, encode, decode }`);
+  }
 }
 
 /** NUL is legal in AMQP but not in PostgreSQL's text. */

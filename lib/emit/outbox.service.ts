@@ -1,53 +1,154 @@
+import type { Logger } from '@nestjs/common';
+import type { EntityManager, QueryRunner } from 'typeorm';
+import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
+import { TransactionAlreadyRunningError } from '../errors/transaction-already-running.error.js';
+import { TransactionRequiredError } from '../errors/transaction-required.error.js';
 import type { NewEvent } from '../event/envelope.js';
+import type { EventType, PayloadOf } from '../event/registry.js';
+import type { Tracking } from '../event/tracking.js';
 import type { OutboxStore } from '../store/store.js';
-import type { AfterCommit } from './after-commit.js';
+import type { AmbientTransaction } from './ambient-transaction.js';
+import { classEvent, emitCall, type EventToWrite } from './emit-arguments.js';
 import type { EmitOptions, EventToEmit } from './emit-options.js';
-import { newEvent, type EmitLimits } from './new-event.js';
+import { newEvent, type EmitDefaults } from './new-event.js';
 import { transactionOf, type EmitTarget, type TransactionHandle } from './transaction.js';
+import type { TransactionHooks } from './transaction-hooks.js';
+
+/** Something that collects events until it is asked for them, as `AggregateRoot` of `@nestjs/cqrs` does. */
+export interface EventSource {
+  getUncommittedEvents(): readonly object[];
+  uncommit(): void;
+}
 
 /** The writing side: puts events into the outbox, inside the transaction they belong to. */
 export class OutboxService {
   constructor(
     private readonly target: EmitTarget,
-    private readonly store: Pick<OutboxStore, 'append'>,
-    private readonly afterCommit: AfterCommit,
-    private readonly limits: EmitLimits,
+    private readonly store: Pick<OutboxStore, 'append' | 'cancel'>,
+    private readonly ambient: AmbientTransaction,
+    private readonly hooks: TransactionHooks,
+    private readonly chain: Tracking,
+    private readonly defaults: EmitDefaults,
+    private readonly logger: Pick<Logger, 'log'>,
   ) {}
 
   /**
-   * Writes one event in the running transaction `tx`. It is published after, and only if, that transaction commits.
-   * Resolves to the event's id.
-   * @param tx the `EntityManager` of a running transaction, or a `QueryRunner` after `startTransaction()`
+   * Writes one event, to be published after, and only if, its transaction commits. Resolves to the event's id.
+   * @param tx the `EntityManager` of a running transaction, or a `QueryRunner` after `startTransaction()`; left out, the
+   * surrounding transaction is joined: `outbox.transaction()`'s, a handler's, `typeorm-transactional`'s or
+   * `@nestjs-cls/transactional`'s
    * @param type stable name of the event, also its routing key: `'order.placed'`
-   * @param payload JSON-serialisable value, or bytes as a Buffer or Uint8Array
+   * @param payload what the codec can carry; JSON unless told otherwise, and bytes as they are
    * @throws {TransactionRequiredError} outside a transaction; {WrongDataSourceError} in one of another data source
-   * @throws {InvalidEventTypeError | InvalidEventOptionError | UnserializablePayloadError | PayloadTooLargeError} before
-   * anything is written, so the transaction is as it was
+   * @throws {InvalidEventTypeError | InvalidEventOptionError | InvalidPayloadError | UnserializablePayloadError |
+   * PayloadTooLargeError} before anything is written, so the transaction is as it was
    */
-  async emit(
-    tx: TransactionHandle,
-    type: string,
-    payload: unknown,
-    options: EmitOptions = {},
-  ): Promise<string> {
-    const event = newEvent(type, payload, options, this.limits);
-    await this.append(tx, [event]);
-    return event.id;
+  emit<T extends EventType>(tx: TransactionHandle, type: T, payload: PayloadOf<T>, options?: EmitOptions): Promise<string>;
+  emit(tx: TransactionHandle, event: object, options?: EmitOptions): Promise<string>;
+  emit<T extends EventType>(type: T, payload: PayloadOf<T>, options?: EmitOptions): Promise<string>;
+  emit(event: object, options?: EmitOptions): Promise<string>;
+  async emit(...args: unknown[]): Promise<string> {
+    const { tx, event } = emitCall(args);
+    const [id] = await this.write(tx?.handle, tx !== undefined, [event]);
+    return id as string;
   }
 
   /**
    * Writes any number of events in one statement, in the given order. Resolves to their ids. If one of them is
    * refused, none is written. Errors as `emit()`.
    */
-  async emitMany(tx: TransactionHandle, events: readonly EventToEmit[]): Promise<string[]> {
-    const rows = events.map(({ type, payload, ...options }) => newEvent(type, payload, options, this.limits));
-    if (rows.length > 0) await this.append(tx, rows);
+  emitMany(tx: TransactionHandle, events: readonly EventToEmit[]): Promise<string[]>;
+  emitMany(events: readonly EventToEmit[]): Promise<string[]>;
+  async emitMany(...args: [TransactionHandle, readonly EventToEmit[]] | [readonly EventToEmit[]]): Promise<string[]> {
+    const explicit = args.length > 1;
+    const events = (explicit ? args[1] : args[0]) as readonly EventToEmit[];
+    if (events.length === 0) return [];
+    return this.write(explicit ? (args[0] as TransactionHandle) : undefined, explicit, events.map(eventToWrite));
+  }
+
+  /**
+   * Writes the uncommitted events of an aggregate (each an instance of an `@OutboxEvent()` class) and marks them
+   * committed on it. Resolves to their ids.
+   */
+  async emitFrom(tx: TransactionHandle, source: EventSource): Promise<string[]> {
+    const ids = await this.emitMany(tx, source.getUncommittedEvents());
+    source.uncommit();
+    return ids;
+  }
+
+  /**
+   * Runs `work` in a transaction that `emit()` joins without being handed it. A call inside a running transaction joins
+   * that one instead.
+   * @throws {TransactionAlreadyRunningError} for an `isolation` that a running transaction cannot take on any more
+   */
+  transaction<T>(work: (manager: EntityManager) => Promise<T>, options: { isolation?: IsolationLevel } = {}): Promise<T> {
+    const { isolation } = options;
+    const running = this.ambient.current();
+    if (running && isolation) return Promise.reject(new TransactionAlreadyRunningError(isolation));
+    if (running) return work(running);
+    const run = (manager: EntityManager) => this.ambient.within(manager, () => work(manager));
+    const { dataSource } = this.target;
+    return isolation ? dataSource.transaction(isolation, run) : dataSource.transaction(run);
+  }
+
+  /**
+   * Takes back a scheduled event (`delay`, `availableAt`) that is not due yet. Resolves to whether there was one: an
+   * event that is due, being published, or published already cannot be taken back.
+   */
+  cancel(tx: TransactionHandle, id: string): Promise<boolean> {
+    return this.store.cancel(transactionOf(tx, this.target, `the cancelling of ${id}`), id);
+  }
+
+  /**
+   * Starts a chain at an entry point: every event emitted within `work`, and every event their handlers emit, carries
+   * `id` as its correlation id and as the first of its tracking ids.
+   */
+  tracking<T>(id: string, work: () => T): T {
+    return this.chain.run({ correlationId: id, trackingIds: [id] }, work);
+  }
+
+  /** Writes them just before the surrounding transaction commits; for publishers whose callers do not wait. */
+  deferToCommit(events: readonly object[]): void {
+    const transaction = this.transactionFor(undefined, false, eventToWrite(events[0] ?? {}).type);
+    const chain = this.chain.current();
+    const writes = events.map(eventToWrite);
+    this.hooks.defer(transaction, () => this.append(transaction, writes, chain).then(() => undefined));
+  }
+
+  private write(handle: TransactionHandle | undefined, explicit: boolean, events: readonly EventToWrite[]): Promise<string[]> {
+    const transaction = this.transactionFor(handle, explicit, events[0]?.type ?? '');
+    return this.append(transaction, events, this.chain.current());
+  }
+
+  private async append(
+    transaction: QueryRunner,
+    events: readonly EventToWrite[],
+    chain: ReturnType<Tracking['current']>,
+  ): Promise<string[]> {
+    const rows: NewEvent[] = [];
+    for (const event of events) rows.push(await newEvent(event, this.defaults, chain));
+    const written = await this.store.append(transaction, rows);
+    if (written < rows.length) this.tellOfDuplicates(rows, written);
+    if (written > 0) this.hooks.emitted(transaction);
     return rows.map(({ id }) => id);
   }
 
-  private async append(tx: TransactionHandle, events: readonly NewEvent[]): Promise<void> {
-    const transaction = transactionOf(tx, this.target, events[0]?.type ?? '');
-    await this.store.append(transaction, events);
-    this.afterCommit.mark(transaction);
+  private transactionFor(handle: TransactionHandle | undefined, explicit: boolean, type: string): QueryRunner {
+    if (explicit) return transactionOf(handle as TransactionHandle, this.target, type);
+    const manager = this.ambient.current();
+    if (!manager) throw new TransactionRequiredError(type, 'no transaction surrounds this call, and none was passed');
+    return transactionOf(manager, this.target, type);
   }
+
+  private tellOfDuplicates(rows: readonly NewEvent[], written: number): void {
+    const which = rows.length === 1 ? `Event ${rows[0]?.id} (${rows[0]?.type}) is` : `${rows.length - written} of ${rows.length} events are`;
+    this.logger.log(`${which} in the outbox already: an id is written once.`);
+  }
+}
+
+/** `{ type, payload, ...options }` or an instance of an event class. */
+function eventToWrite(event: object): EventToWrite {
+  if (Object.getPrototypeOf(event) !== Object.prototype) return classEvent(event, {});
+  const { type, payload, ...options } = event as { type: string; payload: unknown };
+  return { type, payload, options, description: undefined };
 }

@@ -9,6 +9,8 @@ export const HEADER = {
   attempt: 'outbox-attempt',
   routingKey: 'outbox-routing-key',
   consumer: 'outbox-consumer',
+  version: 'outbox-version',
+  source: 'outbox-source',
   errorType: 'outbox-error-type',
   errorMessage: 'outbox-error-message',
   errorStack: 'outbox-error-stack',

@@ -14,6 +14,8 @@ const VARIABLES: Readonly<
   OUTBOX_INBOX_TABLE: ['storage.inboxTable', 'text'],
   OUTBOX_MIGRATE: ['storage.migrate', 'flag'],
   OUTBOX_MAX_PAYLOAD: ['emit.maxPayload', 'number'],
+  OUTBOX_CODEC: ['emit.codec', 'text'],
+  OUTBOX_ORDERING: ['emit.ordering', 'text'],
   OUTBOX_EXPIRATION: ['emit.expiration', 'text'],
   OUTBOX_RELAY_ENABLED: ['relay.enabled', 'flag'],
   OUTBOX_POLL_INTERVAL: ['relay.pollInterval', 'text'],

@@ -1,4 +1,5 @@
 import type { AmqpConnectionManagerOptions } from 'amqp-connection-manager';
+import type { Codec, CodecName } from '../event/codec.js';
 import type { Duration } from '../policy/duration.js';
 import type { Jitter } from '../policy/backoff.js';
 
@@ -8,9 +9,11 @@ export interface OutboxOptions {
   service: string;
   rabbitmq?: RabbitMqOptions;
   storage?: StorageOptions;
-  emit?: EmitOptions;
+  emit?: EmitDefaults;
   relay?: RelayOptions;
   consumers?: ConsumersOptions;
+  /** Codecs of your own that messages may arrive in, besides the library's and `emit.codec`. */
+  codecs?: Codec[];
   /** How long published rows stay in the table. `'0s'` deletes them as they are published. Default `'7d'`. */
   retention?: Duration;
   /** How long shutdown waits for running handlers and open confirms. Default `'30s'`. */
@@ -59,9 +62,18 @@ export interface StorageOptions {
   migrate?: boolean;
 }
 
-export interface EmitOptions {
+export interface EmitDefaults {
   /** Largest encoded payload in bytes. Default 1 MiB. */
   maxPayload?: number;
+  /** How payloads become bytes, unless the event or its class says otherwise. Default `'json'`. */
+  codec?: CodecName | Codec;
+  /**
+   * What numbers the events of a key. `'emit'`: the order of the `emit()` calls, which is the order of the commits as
+   * long as transactions that emit for a key lock what the key stands for. `'commit'`: a lock per key, taken in the same
+   * statement and held to the end of the transaction, makes it so for all; transactions that emit for several keys in
+   * different order can then deadlock. Default `'emit'`.
+   */
+  ordering?: 'emit' | 'commit';
   /** How long the broker may hold a message that nobody consumes, for every event. Default: for ever. */
   expiration?: Duration;
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Codec, CodecName } from '../event/codec.js';
+import { codecNames, isCodec } from '../event/codecs/codecs.js';
 import { milliseconds } from '../policy/duration.js';
 import { retrySchema } from './retry.js';
 
@@ -65,7 +67,15 @@ const storage = z.strictObject({
   migrate: flag.default(() => process.env['NODE_ENV'] !== 'production'),
 });
 
+const codec = z.custom<Codec>(isCodec, { error: 'must be { contentType, encode, decode }' });
+
 const emit = z.strictObject({
+  codec: z
+    .union([choice(...(codecNames as [CodecName, ...CodecName[]])), codec], {
+      error: `must be one of ${codecNames.join(', ')}, or { contentType, encode, decode }`,
+    })
+    .default('json'),
+  ordering: choice('emit', 'commit').default('emit'),
   maxPayload: integer(1, 512 * 1024 * 1024).default(1_048_576),
   expiration: duration(1).optional(),
 });
@@ -106,6 +116,7 @@ export const optionsSchema = z.strictObject({
   emit: emit.prefault({}),
   relay: relay.prefault({}),
   consumers: consumers.prefault({}),
+  codecs: z.array(codec, { error: 'must be a list of codecs' }).default([]),
   retention: duration().default(7 * 86_400_000),
   shutdownTimeout: duration(0, 3_600_000).default(30_000),
 });

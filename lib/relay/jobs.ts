@@ -51,3 +51,13 @@ export class Job {
     if (this.registry?.doesExist('timeout', this.name)) this.registry.deleteTimeout(this.name);
   }
 }
+
+/** The registry as one of several outboxes of an application shows its jobs in it: `outbox.poll` as `outbox.<name>.poll`. */
+export function namedRegistry(registry: JobRegistry, name: string): JobRegistry {
+  const named = (job: string) => job.replace('outbox.', `outbox.${name}.`);
+  return {
+    doesExist: (type, job) => registry.doesExist(type, named(job)),
+    addTimeout: (job, timer) => registry.addTimeout(named(job), timer as never),
+    deleteTimeout: (job) => registry.deleteTimeout(named(job)),
+  };
+}

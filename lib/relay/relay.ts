@@ -257,10 +257,12 @@ export class OutboxRelay {
     this.work.ring();
   }
 
-  /** Waits for a wake-up. The poll is the backstop: it finds what nobody told us about, such as a dead relay's rows. */
+  /** Waits for a wake-up, or for the next scheduled event. The poll is the backstop: it finds what nobody told us about, such as a dead relay's rows. */
   private async idle(): Promise<void> {
     const { registry } = this;
-    const woken = await this.work.wait(this.settings.pollInterval, (timer) => {
+    const { pollInterval } = this.settings;
+    const wait = Math.max(1, Math.min(pollInterval, Math.ceil(this.reader.nextDue ?? pollInterval)));
+    const woken = await this.work.wait(wait, (timer) => {
       if (!registry?.doesExist('timeout', POLL_JOB)) registry?.addTimeout(POLL_JOB, timer);
     });
     if (registry?.doesExist('timeout', POLL_JOB)) registry.deleteTimeout(POLL_JOB);

@@ -8,9 +8,13 @@ export interface OutboxStore {
 
   /**
    * Writes events inside the caller's transaction, numbered in the given order: one statement for any number of them.
-   * An id that is in the table already is skipped, without an error that would spoil the transaction.
+   * An id that is in the table already is skipped, without an error that would spoil the transaction. Resolves to the
+   * number of events written.
    */
-  append(tx: QueryRunner, events: readonly NewEvent[]): Promise<void>;
+  append(tx: QueryRunner, events: readonly NewEvent[]): Promise<number>;
+
+  /** Deletes, in the caller's transaction, an event that is not due yet. Whether there was one. */
+  cancel(tx: QueryRunner, id: string): Promise<boolean>;
 
   /** A reader of its own position. Its claims hold row locks on connections apart from the application's. */
   openReader(): EventReader;
@@ -35,6 +39,9 @@ export interface EventReader {
    * before it has resolved.
    */
   claim(limit: number): Promise<Claim | undefined>;
+
+  /** Milliseconds until the next scheduled event or retry is due, as of the last claim that found nothing. */
+  readonly nextDue: number | undefined;
 
   /** Look at every pending row again: rows were given back, or may have been by somebody who died. */
   rewind(): void;

@@ -6,6 +6,7 @@ import { parseSnapshot, type Snapshot } from './snapshot.js';
 import { claimDue } from './statements/claim-due.js';
 import { claimFresh } from './statements/claim-fresh.js';
 import { claimScan } from './statements/claim-scan.js';
+import { nextDue } from './statements/next-due.js';
 import type { Tables } from './tables.js';
 
 /**
@@ -37,6 +38,7 @@ const DUE_INTERVAL = 100;
 export class PostgresReader implements EventReader {
   private position: Position = { at: 'start' };
   private nextDueLook = 0;
+  nextDue: number | undefined;
 
   constructor(
     private readonly connections: RelayConnections,
@@ -59,6 +61,7 @@ export class PostgresReader implements EventReader {
     try {
       const rows = await this.read(runner, limit);
       if (rows.length > 0) return new PostgresClaim(runner, this.settings, rows.map(toClaimedEvent));
+      await this.lookAhead(runner);
     } catch (error) {
       await abandon(runner);
       throw error;
@@ -78,6 +81,13 @@ export class PostgresReader implements EventReader {
       if (fresh.length > 0 || this.position.at === 'tail') return fresh;
     }
     return this.readScan(runner, limit);
+  }
+
+  /** With nothing to do, the next moment there will be something is worth a question. */
+  private async lookAhead(runner: QueryRunner): Promise<void> {
+    const [row] = await run<{ due: number | null }>(runner, nextDue(this.settings.tables));
+    this.nextDue = row?.due ?? undefined;
+    this.nextDueLook = 0;
   }
 
   private async readFresh(runner: QueryRunner, previous: Snapshot, limit: number): Promise<ClaimedRow[]> {

@@ -2,9 +2,10 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import type { NewEvent } from '../../event/envelope.js';
 import type { EventReader, OutboxStore, StoreStats } from '../store.js';
 import { PostgresReader } from './postgres-reader.js';
-import { RelayConnections, run } from './relay-connections.js';
+import { affected, RelayConnections } from './relay-connections.js';
 import { assertSchema, migrateSchema } from './schema.js';
-import { append } from './statements/append.js';
+import { append, type Ordering } from './statements/append.js';
+import { cancel } from './statements/cancel.js';
 import { prune } from './statements/prune.js';
 import { stats } from './statements/stats.js';
 import type { Tables } from './tables.js';
@@ -15,6 +16,7 @@ export interface PostgresStoreSettings {
   readonly parking: boolean;
   readonly deletePublished: boolean;
   readonly idleTimeout: number;
+  readonly ordering: Ordering;
 }
 
 /** The outbox on PostgreSQL 14 and later. */
@@ -33,8 +35,13 @@ export class PostgresStore implements OutboxStore {
     return prepareSchema(this.dataSource, this.settings.tables);
   }
 
-  async append(tx: QueryRunner, events: readonly NewEvent[]): Promise<void> {
-    if (events.length > 0) await run(tx, append(this.settings.tables, events));
+  async append(tx: QueryRunner, events: readonly NewEvent[]): Promise<number> {
+    if (events.length === 0) return 0;
+    return affected(tx, append(this.settings.tables, events, this.settings.ordering));
+  }
+
+  async cancel(tx: QueryRunner, id: string): Promise<boolean> {
+    return (await affected(tx, cancel(this.settings.tables, id))) > 0;
   }
 
   openReader(): EventReader {

@@ -86,3 +86,9 @@ export async function abandon(runner: QueryRunner): Promise<void> {
 export async function run<Row>(runner: QueryRunner, { text, values }: Statement): Promise<Row[]> {
   return (await runner.query(text, [...values])) as Row[];
 }
+
+/** Runs a statement on a transaction's connection. Resolves to the number of rows it changed. */
+export async function affected(runner: QueryRunner, { text, values }: Statement): Promise<number> {
+  const result = await runner.query(text, [...values], true);
+  return (result as { affected?: number }).affected ?? 0;
+}

@@ -1,0 +1,84 @@
+import { UndecodableMessageError } from '../../errors/undecodable-message.error.js';
+import { UnserializablePayloadError } from '../../errors/unserializable-payload.error.js';
+import type { Codec, CodecName } from '../codec.js';
+import { bytesCodec } from './bytes.js';
+import { jsonCodec } from './json.js';
+import { msgpackCodec } from './msgpack.js';
+import { textCodec } from './text.js';
+
+const BUILT_IN: Readonly<Record<CodecName, Codec>> = {
+  json: jsonCodec,
+  text: textCodec,
+  bytes: bytesCodec,
+  msgpack: msgpackCodec,
+};
+
+/** A payload as bytes, and what those bytes are. */
+export interface EncodedPayload {
+  readonly body: Buffer;
+  readonly contentType: string;
+}
+
+export const codecNames = Object.keys(BUILT_IN) as CodecName[];
+
+export const isCodec = (value: unknown): value is Codec =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as Codec).contentType === 'string' &&
+  typeof (value as Codec).encode === 'function' &&
+  typeof (value as Codec).decode === 'function';
+
+/** The codecs of one module: those that come with the library, and the user's own. */
+export class Codecs {
+  private readonly byMediaType: ReadonlyMap<string, Codec>;
+
+  constructor(
+    private readonly standard: Codec | CodecName = 'json',
+    own: readonly Codec[] = [],
+  ) {
+    const codecs = [...Object.values(BUILT_IN), ...own, ...(isCodec(standard) ? [standard] : [])];
+    this.byMediaType = new Map(codecs.map((codec) => [mediaTypeOf(codec.contentType), codec]));
+  }
+
+  /**
+   * Encodes by the codec asked for, else by the module's; bytes always travel as they are unless a codec is asked for.
+   * @throws {UnserializablePayloadError} when the codec refuses the payload
+   */
+  encode(type: string, payload: unknown, asked?: Codec | CodecName): EncodedPayload {
+    const codec = resolve(asked ?? (payload instanceof Uint8Array ? 'bytes' : this.standard));
+    try {
+      const bytes = codec.encode(payload);
+      return { body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), contentType: codec.contentType };
+    } catch (error) {
+      throw new UnserializablePayloadError(type, firstLine(error), { cause: error });
+    }
+  }
+
+  /**
+   * The payload of a message by its content type. Without one it is taken for JSON; of an unknown one it stays a Buffer.
+   * @throws {UndecodableMessageError} when the body is not what the content type says
+   */
+  decode(body: Buffer, contentType = 'application/json'): unknown {
+    const mediaType = mediaTypeOf(contentType);
+    const codec = this.byMediaType.get(mediaType) ?? bySuffix(mediaType);
+    try {
+      return codec.decode(body);
+    } catch (error) {
+      throw new UndecodableMessageError(mediaType, firstLine(error), { cause: error });
+    }
+  }
+}
+
+const resolve = (codec: Codec | CodecName): Codec => (typeof codec === 'string' ? BUILT_IN[codec] : codec);
+
+/** RFC 6839: `application/vnd.acme.order+json` is JSON. */
+function bySuffix(mediaType: string): Codec {
+  if (mediaType.endsWith('+json')) return jsonCodec;
+  if (mediaType.endsWith('+msgpack') || mediaType === 'application/x-msgpack') return msgpackCodec;
+  return mediaType.startsWith('text/') ? textCodec : bytesCodec;
+}
+
+const mediaTypeOf = (contentType: string): string => (contentType.split(';')[0] ?? '').trim().toLowerCase();
+
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? 'unknown reason';

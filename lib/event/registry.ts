@@ -1,0 +1,45 @@
+/**
+ * The events of your application, for the compiler. Empty unless you add to it by declaration merging:
+ *
+ *     declare module 'nestjs-rabbitmq-outbox' {
+ *       interface OutboxEvents {
+ *         'order.placed': OrderPlaced;
+ *       }
+ *     }
+ *
+ * From then on `emit()` and `@OnEvent()` take these types only, each with its own payload.
+ */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface OutboxEvents {}
+
+/** Any string while nothing is registered; then the registered types only. */
+export type EventType = keyof OutboxEvents extends never ? string : Extract<keyof OutboxEvents, string>;
+
+/** The payload registered for a type; anything while nothing is registered. */
+export type PayloadOf<Type extends string> = Type extends keyof OutboxEvents ? OutboxEvents[Type] : unknown;
+
+/** The registered types a pattern matches. */
+export type Matching<Pattern extends string> = {
+  [Type in EventType]: Matches<Words<Pattern>, Words<Type>> extends true ? Type : never;
+}[EventType];
+
+type Words<Text extends string> = Text extends `${infer First}.${infer Rest}` ? [First, ...Words<Rest>] : [Text];
+
+type Matches<Pattern extends readonly string[], Type extends readonly string[]> = Pattern extends [
+  infer Word extends string,
+  ...infer Rest extends string[],
+]
+  ? Word extends '#'
+    ? Matches<Rest, Type> extends true
+      ? true
+      : Type extends [string, ...infer Others extends string[]]
+        ? Matches<Pattern, Others>
+        : false
+    : Type extends [infer First extends string, ...infer Others extends string[]]
+      ? Word extends '*' | First
+        ? Matches<Rest, Others>
+        : false
+      : false
+  : Type extends []
+    ? true
+    : false;

@@ -1,0 +1,37 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** Where in a chain of events the code that runs now stands. */
+export interface TrackingContext {
+  /** Ties together everything that one business process does. */
+  readonly correlationId?: string | undefined;
+  /** Id of the event being handled. */
+  readonly causationId?: string | undefined;
+  /** The chain so far, oldest first. */
+  readonly trackingIds: readonly string[];
+}
+
+/** Older ids are dropped from the front: a header has its limits, and an endless chain has an end. */
+const LONGEST_CHAIN = 100;
+
+/** Carries the chain from a handled event to the events its handler emits, through every await. */
+export class Tracking {
+  private readonly storage = new AsyncLocalStorage<TrackingContext>();
+
+  current(): TrackingContext | undefined {
+    return this.storage.getStore();
+  }
+
+  run<T>(context: TrackingContext, work: () => T): T {
+    return this.storage.run(context, work);
+  }
+}
+
+/** The chain a handler's events continue. */
+export function continueChain(event: {
+  readonly id: string;
+  readonly correlationId: string | undefined;
+  readonly trackingIds: readonly string[];
+}): TrackingContext {
+  const trackingIds = [...event.trackingIds, event.id].filter((id) => id !== '').slice(-LONGEST_CHAIN);
+  return { correlationId: event.correlationId, causationId: event.id || undefined, trackingIds };
+}

@@ -1,0 +1,27 @@
+import { Inject, type InjectionToken } from '@nestjs/common';
+import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
+import { OutboxService } from './emit/outbox.service.js';
+import { OutboxRelay } from './relay/relay.js';
+
+/** Name of an instance that was given none. */
+export const DEFAULT_OUTBOX = 'default';
+
+const tokenOf = (part: { name: string }, name: string): InjectionToken =>
+  name === DEFAULT_OUTBOX ? (part as unknown as InjectionToken) : `${name}${part.name}`;
+
+/** What `OutboxService` of the instance `name` is injected by: the class itself for the default one. */
+export const getOutboxToken = (name: string = DEFAULT_OUTBOX): InjectionToken => tokenOf(OutboxService, name);
+
+export const getOutboxRelayToken = (name: string = DEFAULT_OUTBOX): InjectionToken => tokenOf(OutboxRelay, name);
+
+export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(OutboxEventPublisher, name);
+
+/** Injects `OutboxService` of a named instance. */
+export const InjectOutbox = (name?: string): ParameterDecorator => Inject(getOutboxToken(name));
+
+/** Injects `OutboxRelay` of a named instance. */
+export const InjectOutboxRelay = (name?: string): ParameterDecorator => Inject(getOutboxRelayToken(name));
+
+/** Injects `OutboxEventPublisher` of a named instance. */
+export const InjectOutboxEventPublisher = (name?: string): ParameterDecorator => Inject(getOutboxEventPublisherToken(name));
