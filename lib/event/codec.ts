@@ -28,9 +28,8 @@ function stringify(type: string, payload: unknown): string {
   try {
     text = JSON.stringify(payload);
   } catch (error) {
-    throw new UnserializablePayloadError(type, (error as Error).message.split('\n')[0] ?? 'not JSON', {
-      cause: error,
-    });
+    const reason = error instanceof Error ? error.message.split('\n')[0] : `toJSON() threw ${String(error)}`;
+    throw new UnserializablePayloadError(type, reason ?? 'not JSON', { cause: error });
   }
   if (text === undefined) {
     throw new UnserializablePayloadError(
