@@ -1,10 +1,23 @@
 // Setting up
-export { OutboxModule, type OutboxAsyncOptions, type OutboxOptionsFactory } from './outbox.module.js';
+export {
+  OutboxModule,
+  type OutboxAsyncOptions,
+  type OutboxModuleExtras,
+  type OutboxOptionsFactory,
+} from './outbox.module.js';
+export {
+  getOutboxEventPublisherToken,
+  getOutboxRelayToken,
+  getOutboxToken,
+  InjectOutbox,
+  InjectOutboxEventPublisher,
+  InjectOutboxRelay,
+} from './outbox.tokens.js';
 export type {
   BackoffOptions,
   ConnectionOptions,
   ConsumersOptions,
-  EmitOptions as EmitDefaults,
+  EmitDefaults,
   OutboxOptions,
   RabbitMqOptions,
   RelayOptions,
@@ -15,10 +28,17 @@ export type {
 export type { Duration } from './policy/duration.js';
 
 // Writing events
-export { OutboxService } from './emit/outbox.service.js';
+export { OutboxService, type EventSource } from './emit/outbox.service.js';
+export { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 export type { EmitOptions, EventToEmit } from './emit/emit-options.js';
 export type { TransactionHandle } from './emit/transaction.js';
 export type { EventHeaders } from './event/envelope.js';
+export type { Codec, CodecName } from './event/codec.js';
+
+// Describing events
+export { OutboxEvent, type EventClass, type OutboxEventOptions } from './event/outbox-event.decorator.js';
+export { BaseEvent } from './event/base-event.js';
+export * from './event/registry.js';
 
 // Handling events
 export { OnEvent, OnOutboxEvent, type OnEventOptions } from './consume/on-event.decorator.js';
@@ -45,12 +65,14 @@ export { ChannelLostError } from './errors/channel-lost.error.js';
 export { InvalidEventOptionError } from './errors/invalid-event-option.error.js';
 export { InvalidEventTypeError } from './errors/invalid-event-type.error.js';
 export { InvalidHandlerError } from './errors/invalid-handler.error.js';
+export { InvalidPayloadError, type PayloadIssue } from './errors/invalid-payload.error.js';
 export { InvalidOptionError } from './errors/invalid-option.error.js';
 export { PayloadTooLargeError } from './errors/payload-too-large.error.js';
 export { PublishRefusedError } from './errors/publish-refused.error.js';
 export { SchemaOutdatedError } from './errors/schema-outdated.error.js';
 export { TopologyMismatchError, type TopologyMismatch } from './errors/topology-mismatch.error.js';
 export { TopologyMissingError } from './errors/topology-missing.error.js';
+export { TransactionAlreadyRunningError } from './errors/transaction-already-running.error.js';
 export { TransactionRequiredError } from './errors/transaction-required.error.js';
 export { UndecodableMessageError } from './errors/undecodable-message.error.js';
 export { UnroutableEventError } from './errors/unroutable-event.error.js';

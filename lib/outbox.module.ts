@@ -22,13 +22,19 @@ import type { DataSource } from 'typeorm';
 import { HandlerExplorer } from './consume/explorer.js';
 import type { Handler } from './consume/handler.js';
 import { Invoker } from './consume/invoker.js';
-import { OutboxService } from './emit/outbox.service.js';
+import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { InvalidOptionError } from './errors/invalid-option.error.js';
 import type { OutboxOptions } from './options/options.js';
 import { resolveOptions } from './options/resolve-options.js';
 import type { ResolvedOptions } from './options/schema.js';
 import { assemble, close, halt, start, type OutboxParts } from './outbox.assembly.js';
-import { OutboxRelay } from './relay/relay.js';
+import {
+  DEFAULT_OUTBOX,
+  getOutboxEventPublisherToken,
+  getOutboxRelayToken,
+  getOutboxToken,
+} from './outbox.tokens.js';
+import { namedRegistry } from './relay/jobs.js';
 import { InboxEntity, OutboxEventEntity } from './store/entities.js';
 
 /** Makes the options when they depend on other providers. */
@@ -43,31 +49,46 @@ export interface OutboxAsyncOptions extends Pick<ModuleMetadata, 'imports'> {
   useExisting?: Type<OutboxOptionsFactory>;
   /** The TypeORM data source the tables live in; it shapes the module, so it stands here. Default `'default'`. */
   dataSource?: string;
+  /** As in `forRoot()`. */
+  name?: string;
+  /** As in `forRoot()`. */
+  isGlobal?: boolean;
+}
+
+/** What shapes the module; everything else may come from a factory. */
+export interface OutboxModuleExtras {
+  /**
+   * Tells several outboxes of an application apart: `@InjectOutbox(name)`, `@OnEvent(…, { outbox: name })`. Each needs
+   * a data source of its own, or tables of its own in one. Default: none, injected by class.
+   */
+  name?: string;
   /** Whether `OutboxService` can be injected everywhere. Default `true`. */
   isGlobal?: boolean;
 }
 
 const OPTIONS = Symbol('nestjs-rabbitmq-outbox:options');
+const NAME = Symbol('nestjs-rabbitmq-outbox:name');
 const PARTS = Symbol('nestjs-rabbitmq-outbox:parts');
 
 /** The transactional outbox. Import it once, with `forRoot()` or `forRootAsync()`. */
 @Module({})
 export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
-  static forRoot(options: OutboxOptions & { isGlobal?: boolean }): DynamicModule {
-    const { isGlobal = true, ...given } = options;
+  static forRoot(options: OutboxOptions & OutboxModuleExtras): DynamicModule {
+    const { name, isGlobal, ...given } = options;
     const provider = { provide: OPTIONS, useFactory: () => resolveOptions(given) };
-    return moduleOf(given.storage?.dataSource ?? 'default', isGlobal, [provider]);
+    return moduleOf({ dataSource: given.storage?.dataSource, name, isGlobal }, [provider]);
   }
 
   static forRootAsync(options: OutboxAsyncOptions): DynamicModule {
-    const { dataSource = 'default', isGlobal = true, imports = [], useClass } = options;
+    const { dataSource = 'default', name, isGlobal, imports = [], useClass } = options;
     const provider = { provide: OPTIONS, ...optionsFactory(options, dataSource) };
     const providers = useClass ? [{ provide: useClass, useClass }, provider] : [provider];
-    const module = moduleOf(dataSource, isGlobal, providers);
+    const module = moduleOf({ dataSource, name, isGlobal }, providers);
     return { ...module, imports: [...(module.imports ?? []), ...imports] };
   }
 
   constructor(
+    @Inject(NAME) private readonly name: string,
     @Inject(PARTS) private readonly parts: OutboxParts,
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
@@ -98,31 +119,53 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
     const { service, consumers } = this.parts.options;
     if (!consumers.enabled) return [];
     const invoker = new Invoker(this.contexts, this.moduleRef);
-    const defaults = { service, prefetch: consumers.prefetch, retry: consumers.retry };
+    const defaults = { service, outbox: this.name, prefetch: consumers.prefetch, retry: consumers.retry };
     return new HandlerExplorer(this.discovery, this.scanner, this.moduleRef, invoker, defaults).explore();
   }
 }
 
 type Provider = NonNullable<DynamicModule['providers']>[number];
 
-function moduleOf(dataSource: string, global: boolean, options: Provider[]): DynamicModule {
+interface Shape {
+  readonly dataSource: string | undefined;
+  readonly name: string | undefined;
+  readonly isGlobal: boolean | undefined;
+}
+
+function moduleOf(
+  { dataSource = 'default', name = DEFAULT_OUTBOX, isGlobal = true }: Shape,
+  options: Provider[],
+): DynamicModule {
+  const exported: Array<FactoryProvider<unknown>> = [
+    { provide: getOutboxToken(name), inject: [PARTS], useFactory: ({ service }: OutboxParts) => service },
+    { provide: getOutboxRelayToken(name), inject: [PARTS], useFactory: ({ relay }: OutboxParts) => relay },
+    {
+      provide: getOutboxEventPublisherToken(name),
+      inject: [PARTS],
+      useFactory: ({ service }: OutboxParts) => new OutboxEventPublisher(service),
+    },
+  ];
   return {
     module: OutboxModule,
-    global,
+    global: isGlobal,
     imports: [DiscoveryModule, TypeOrmModule.forFeature([OutboxEventEntity, InboxEntity], dataSource)],
     providers: [
       ...options,
+      { provide: NAME, useValue: name },
       {
         provide: PARTS,
         // The application's registry if it has one. Importing ScheduleModule here would run its cron jobs twice.
         inject: [OPTIONS, getDataSourceToken(dataSource), { token: SchedulerRegistry, optional: true }],
         useFactory: (resolved: ResolvedOptions, source: DataSource, registry?: SchedulerRegistry) =>
-          assemble(resolved, source, registry),
+          assemble(
+            resolved,
+            source,
+            registry && name !== DEFAULT_OUTBOX ? namedRegistry(registry, name) : registry,
+          ),
       },
-      { provide: OutboxService, inject: [PARTS], useFactory: ({ service }: OutboxParts) => service },
-      { provide: OutboxRelay, inject: [PARTS], useFactory: ({ relay }: OutboxParts) => relay },
+      ...exported,
     ],
-    exports: [OutboxService, OutboxRelay, TypeOrmModule],
+    exports: [...exported.map(({ provide }) => provide), TypeOrmModule],
   };
 }
 

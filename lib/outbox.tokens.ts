@@ -12,7 +12,8 @@ const tokenOf = (part: { name: string }, name: string): InjectionToken =>
 /** What `OutboxService` of the instance `name` is injected by: the class itself for the default one. */
 export const getOutboxToken = (name: string = DEFAULT_OUTBOX): InjectionToken => tokenOf(OutboxService, name);
 
-export const getOutboxRelayToken = (name: string = DEFAULT_OUTBOX): InjectionToken => tokenOf(OutboxRelay, name);
+export const getOutboxRelayToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(OutboxRelay, name);
 
 export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxEventPublisher, name);
@@ -24,4 +25,5 @@ export const InjectOutbox = (name?: string): ParameterDecorator => Inject(getOut
 export const InjectOutboxRelay = (name?: string): ParameterDecorator => Inject(getOutboxRelayToken(name));
 
 /** Injects `OutboxEventPublisher` of a named instance. */
-export const InjectOutboxEventPublisher = (name?: string): ParameterDecorator => Inject(getOutboxEventPublisherToken(name));
+export const InjectOutboxEventPublisher = (name?: string): ParameterDecorator =>
+  Inject(getOutboxEventPublisherToken(name));

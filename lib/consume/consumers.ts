@@ -45,7 +45,14 @@ export class Consumers {
 
   private async subscribe(queue: HandlerQueue): Promise<void> {
     const { name, handlers } = queue;
-    const pipeline = new DeliveryPipeline(queue, this.subscriber, this.codecs, this.tracking, this.stopping.signal, this.logger);
+    const pipeline = new DeliveryPipeline(
+      queue,
+      this.subscriber,
+      this.codecs,
+      this.tracking,
+      this.stopping.signal,
+      this.logger,
+    );
     const request = {
       queue: name,
       patterns: handlers.flatMap(({ patterns }) => patterns),

@@ -6,7 +6,7 @@ import { resolveRetry } from '../options/retry.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { Handler } from './handler.js';
 import type { Invoker, Provider } from './invoker.js';
-import { onEventMetadata, type OnEventMetadata } from './on-event.decorator.js';
+import { onEventMetadata, type OnEventMetadata, type OnEventOptions } from './on-event.decorator.js';
 
 export interface HandlerDefaults {
   /** Prefix of queue names. */
@@ -41,9 +41,15 @@ export class HandlerExplorer {
       (metatype as { prototype?: Provider } | null)?.prototype ?? prototypeOf(wrapper.instance);
     if (wrapper.isAlias || !prototype) return [];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
-      const found = onEventMetadata(prototype[method] as object);
+      const found = onEventMetadata(prototype[method] as object).filter(({ options }) =>
+        this.isOurs(options),
+      );
       return found.map((metadata, index) => this.handler(wrapper, prototype, method, metadata, index));
     });
+  }
+
+  private isOurs({ outbox = 'default' }: OnEventOptions): boolean {
+    return outbox === this.defaults.outbox;
   }
 
   private handler(

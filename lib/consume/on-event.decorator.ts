@@ -1,4 +1,8 @@
+import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
+import { eventDescription, type EventClass } from '../event/outbox-event.decorator.js';
+import type { EventType, Matching, OutboxEvents, PayloadOf } from '../event/registry.js';
 import type { RetryOptions } from '../options/options.js';
+import type { EventContext } from './event-context.js';
 
 /** How one handler consumes. What is not given comes from `consumers` of the module. */
 export interface OnEventOptions {
@@ -20,20 +24,31 @@ export interface OnEventMetadata {
 const ON_EVENT = Symbol('nestjs-rabbitmq-outbox:on-event');
 
 /**
- * Handles events whose type matches: `'order.placed'`, `'order.*'` (one word), `'order.#'` (any number of words), or a
- * list of patterns. For a method of any provider or controller; several may stand on one method, each a queue of its
- * own. The method is called with the payload and an `EventContext`, or as its `@Payload()` and `@Ctx()` ask; guards,
- * pipes, interceptors and filters apply, with context type `'rpc'`.
+ * Handles events whose type matches: `'order.placed'`, `'order.*'` (one word), `'order.#'` (any number of words), a
+ * list of patterns, or an `@OutboxEvent()` class. For a method of any provider or controller; several may stand on one
+ * method, each a queue of its own. The method is called with the payload and an `EventContext`, or as its `@Payload()`
+ * and `@Ctx()` ask; guards, pipes, interceptors and filters apply, with context type `'rpc'`.
  *
  * It must be safe to run twice for one event: delivery is at least once.
  * @throws {InvalidHandlerError} at start, for a pattern or an option that is wrong
  */
-export function OnEvent(pattern: string | readonly string[], options: OnEventOptions = {}): MethodDecorator {
-  return (_target, _name, descriptor: PropertyDescriptor) => {
-    const patterns = typeof pattern === 'string' ? [pattern] : [...pattern];
-    const before = onEventMetadata(descriptor.value as object);
+export function OnEvent<Pattern extends string>(
+  pattern: Known<Pattern> | readonly Known<Pattern>[],
+  options?: OnEventOptions,
+): HandlerDecorator<PayloadFor<Pattern>>;
+export function OnEvent<Event extends object>(
+  event: EventClass<Event>,
+  options?: OnEventOptions,
+): HandlerDecorator<Event>;
+export function OnEvent(
+  what: string | readonly string[] | EventClass,
+  options: OnEventOptions = {},
+): HandlerDecorator<unknown> {
+  return (target, name, descriptor) => {
+    const method = descriptor.value as object;
+    const patterns = patternsOf(what, `${target.constructor.name}.${String(name)}`);
     // Decorators run from the last to the first: put in front, they keep the order they are written in.
-    Reflect.defineMetadata(ON_EVENT, [{ patterns, options }, ...before], descriptor.value as object);
+    Reflect.defineMetadata(ON_EVENT, [{ patterns, options }, ...onEventMetadata(method)], method);
   };
 }
 
@@ -43,3 +58,44 @@ export const OnOutboxEvent = OnEvent;
 export function onEventMetadata(method: object): readonly OnEventMetadata[] {
   return (Reflect.getMetadata(ON_EVENT, method) as OnEventMetadata[] | undefined) ?? [];
 }
+
+function patternsOf(what: string | readonly string[] | EventClass, handler: string): string[] {
+  if (typeof what === 'string') return [what];
+  if (typeof what !== 'function') return [...what];
+  const description = eventDescription(what);
+  if (!description)
+    throw new InvalidHandlerError(handler, `${what.name} is not an event class: it has no @OutboxEvent().`);
+  return [description.type];
+}
+
+/** While no events are registered with the compiler, everything is allowed. */
+type Unregistered = keyof OutboxEvents extends never ? true : false;
+
+/** The pattern itself if it can match a registered type, otherwise nothing. */
+type Known<Pattern extends string> = Unregistered extends true
+  ? Pattern
+  : [Matching<Pattern>] extends [never]
+    ? EventType
+    : Pattern;
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Anything = any;
+
+type PayloadFor<Pattern extends string> = Unregistered extends true ? Anything : PayloadOf<Matching<Pattern>>;
+
+/** Decorates a method whose first parameter takes the payload, one of its members (`@Payload('id')`), or the context. */
+export type HandlerDecorator<Payload> = <Method extends (...args: Anything[]) => unknown>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<Accepting<Method, Payload>>,
+) => void;
+
+type Accepting<Method, Payload> = Method extends (first: infer First, ...rest: Anything[]) => unknown
+  ? First extends EventContext
+    ? Method
+    : [Payload] extends [First]
+      ? Method
+      : First extends Payload[keyof Payload]
+        ? Method
+        : never
+  : Method;

@@ -31,7 +31,12 @@ export function emitCall(args: readonly unknown[]): EmitCall {
 /** `[type, payload, options?]` or `[event, options?]`. */
 function eventOf([first, second, third]: readonly unknown[]): EventToWrite {
   if (isObject(first)) return classEvent(first, (second ?? {}) as EmitOptions);
-  return { type: first as string, payload: second, options: (third ?? {}) as EmitOptions, description: undefined };
+  return {
+    type: first as string,
+    payload: second,
+    options: (third ?? {}) as EmitOptions,
+    description: undefined,
+  };
 }
 
 /** @throws {InvalidEventTypeError} for an instance of a class without `@OutboxEvent()`. */
@@ -43,11 +48,15 @@ export function classEvent(event: object, options: EmitOptions): EventToWrite {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const isHandle = (value: object): boolean => 'queryRunner' in value || 'startTransaction' in value || 'createQueryRunner' in value;
+const isHandle = (value: object): boolean =>
+  'queryRunner' in value || 'startTransaction' in value || 'createQueryRunner' in value;
 
 const isEvent = (value: unknown): value is object => isObject(value) && eventDescription(value) !== undefined;
 
 function undecorated(event: object): InvalidEventTypeError {
   const name = event.constructor?.name ?? 'Object';
-  return new InvalidEventTypeError(name, `${name} is not an event class: give it @OutboxEvent('some.type'), or emit a type and a payload`);
+  return new InvalidEventTypeError(
+    name,
+    `${name} is not an event class: give it @OutboxEvent('some.type'), or emit a type and a payload`,
+  );
 }

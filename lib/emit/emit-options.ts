@@ -32,4 +32,5 @@ export interface EmitOptions {
 }
 
 /** One element of `emitMany()`: a type with its payload and options, or an instance of an event class. */
-export type EventToEmit = { [Type in EventType]: EmitOptions & { type: Type; payload: PayloadOf<Type> } }[EventType] | object;
+export type EventToEmit =
+  { [Type in EventType]: EmitOptions & { type: Type; payload: PayloadOf<Type> } }[EventType] | object;

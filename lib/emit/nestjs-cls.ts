@@ -25,7 +25,8 @@ export function clsTransactions(dataSourceName: string): TransactionSource[] {
 /** An optional peer: not being there is not an error. */
 function transactionHosts(): HostClass | undefined {
   try {
-    return (createRequire(import.meta.url)('@nestjs-cls/transactional') as { TransactionHost: HostClass }).TransactionHost;
+    return (createRequire(import.meta.url)('@nestjs-cls/transactional') as { TransactionHost: HostClass })
+      .TransactionHost;
   } catch {
     return undefined;
   }

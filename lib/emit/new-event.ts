@@ -28,12 +28,20 @@ export async function newEvent(
 ): Promise<NewEvent> {
   const { type, description } = event;
   assertEventType(type);
-  const options = { ...fromClass(event), ...chainOptions(chain), ...fromBase(event.payload), ...event.options };
+  const options = {
+    ...fromClass(event),
+    ...chainOptions(chain),
+    ...fromBase(event.payload),
+    ...event.options,
+  };
   assertOptions(type, options);
   const schema = description?.schema;
-  const payload = needsValidation(event.payload, schema) ? await validated(type, event.payload, schema) : event.payload;
+  const payload = needsValidation(event.payload, schema)
+    ? await validated(type, event.payload, schema)
+    : event.payload;
   const { body, contentType } = defaults.codecs.encode(type, payload, options.codec);
-  if (body.length > defaults.maxPayload) throw new PayloadTooLargeError(type, body.length, defaults.maxPayload);
+  if (body.length > defaults.maxPayload)
+    throw new PayloadTooLargeError(type, body.length, defaults.maxPayload);
   return {
     id: options.id ?? newEventId(),
     type,
@@ -84,7 +92,8 @@ function assertOptions(type: string, options: EmitOptions): void {
   };
   if (options.id !== undefined && !isEventId(options.id)) refuse('id', 'must be a UUID');
   for (const name of ['key', 'correlationId', 'causationId', 'exchange', 'contentType'] as const) {
-    if (options[name] !== undefined && !isShortString(options[name])) refuse(name, 'must be a string of 1 to 255 bytes');
+    if (options[name] !== undefined && !isShortString(options[name]))
+      refuse(name, 'must be a string of 1 to 255 bytes');
   }
   if (options.headers !== undefined) assertHeaders(type, options.headers);
   const { priority, availableAt, codec } = options;
@@ -94,7 +103,8 @@ function assertOptions(type: string, options: EmitOptions): void {
   if (availableAt !== undefined && !(availableAt instanceof Date && !Number.isNaN(availableAt.getTime()))) {
     refuse('availableAt', 'must be a valid Date');
   }
-  if (availableAt !== undefined && options.delay !== undefined) refuse('delay', 'must not be given together with availableAt');
+  if (availableAt !== undefined && options.delay !== undefined)
+    refuse('delay', 'must not be given together with availableAt');
   if (codec !== undefined && !isCodec(codec) && !codecNames.includes(codec)) {
     refuse('codec', `must be one of ${codecNames.join(', ')}, or { contentType, encode, decode }`);
   }

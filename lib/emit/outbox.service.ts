@@ -43,7 +43,12 @@ export class OutboxService {
    * @throws {InvalidEventTypeError | InvalidEventOptionError | InvalidPayloadError | UnserializablePayloadError |
    * PayloadTooLargeError} before anything is written, so the transaction is as it was
    */
-  emit<T extends EventType>(tx: TransactionHandle, type: T, payload: PayloadOf<T>, options?: EmitOptions): Promise<string>;
+  emit<T extends EventType>(
+    tx: TransactionHandle,
+    type: T,
+    payload: PayloadOf<T>,
+    options?: EmitOptions,
+  ): Promise<string>;
   emit(tx: TransactionHandle, event: object, options?: EmitOptions): Promise<string>;
   emit<T extends EventType>(type: T, payload: PayloadOf<T>, options?: EmitOptions): Promise<string>;
   emit(event: object, options?: EmitOptions): Promise<string>;
@@ -59,11 +64,17 @@ export class OutboxService {
    */
   emitMany(tx: TransactionHandle, events: readonly EventToEmit[]): Promise<string[]>;
   emitMany(events: readonly EventToEmit[]): Promise<string[]>;
-  async emitMany(...args: [TransactionHandle, readonly EventToEmit[]] | [readonly EventToEmit[]]): Promise<string[]> {
+  async emitMany(
+    ...args: [TransactionHandle, readonly EventToEmit[]] | [readonly EventToEmit[]]
+  ): Promise<string[]> {
     const explicit = args.length > 1;
     const events = (explicit ? args[1] : args[0]) as readonly EventToEmit[];
     if (events.length === 0) return [];
-    return this.write(explicit ? (args[0] as TransactionHandle) : undefined, explicit, events.map(eventToWrite));
+    return this.write(
+      explicit ? (args[0] as TransactionHandle) : undefined,
+      explicit,
+      events.map(eventToWrite),
+    );
   }
 
   /**
@@ -81,7 +92,10 @@ export class OutboxService {
    * that one instead.
    * @throws {TransactionAlreadyRunningError} for an `isolation` that a running transaction cannot take on any more
    */
-  transaction<T>(work: (manager: EntityManager) => Promise<T>, options: { isolation?: IsolationLevel } = {}): Promise<T> {
+  transaction<T>(
+    work: (manager: EntityManager) => Promise<T>,
+    options: { isolation?: IsolationLevel } = {},
+  ): Promise<T> {
     const { isolation } = options;
     const running = this.ambient.current();
     if (running && isolation) return Promise.reject(new TransactionAlreadyRunningError(isolation));
@@ -115,7 +129,11 @@ export class OutboxService {
     this.hooks.defer(transaction, () => this.append(transaction, writes, chain).then(() => undefined));
   }
 
-  private write(handle: TransactionHandle | undefined, explicit: boolean, events: readonly EventToWrite[]): Promise<string[]> {
+  private write(
+    handle: TransactionHandle | undefined,
+    explicit: boolean,
+    events: readonly EventToWrite[],
+  ): Promise<string[]> {
     const transaction = this.transactionFor(handle, explicit, events[0]?.type ?? '');
     return this.append(transaction, events, this.chain.current());
   }
@@ -133,15 +151,23 @@ export class OutboxService {
     return rows.map(({ id }) => id);
   }
 
-  private transactionFor(handle: TransactionHandle | undefined, explicit: boolean, type: string): QueryRunner {
+  private transactionFor(
+    handle: TransactionHandle | undefined,
+    explicit: boolean,
+    type: string,
+  ): QueryRunner {
     if (explicit) return transactionOf(handle as TransactionHandle, this.target, type);
     const manager = this.ambient.current();
-    if (!manager) throw new TransactionRequiredError(type, 'no transaction surrounds this call, and none was passed');
+    if (!manager)
+      throw new TransactionRequiredError(type, 'no transaction surrounds this call, and none was passed');
     return transactionOf(manager, this.target, type);
   }
 
   private tellOfDuplicates(rows: readonly NewEvent[], written: number): void {
-    const which = rows.length === 1 ? `Event ${rows[0]?.id} (${rows[0]?.type}) is` : `${rows.length - written} of ${rows.length} events are`;
+    const which =
+      rows.length === 1
+        ? `Event ${rows[0]?.id} (${rows[0]?.type}) is`
+        : `${rows.length - written} of ${rows.length} events are`;
     this.logger.log(`${which} in the outbox already: an id is written once.`);
   }
 }

@@ -92,4 +92,5 @@ export class TransactionHooks {
 }
 
 /** 1 in a transaction, 2 in a savepoint of it, and so on. TypeORM keeps it to itself, but every driver has it. */
-const depthOf = (runner: QueryRunner): number => (runner as QueryRunner & { transactionDepth?: number }).transactionDepth ?? 1;
+const depthOf = (runner: QueryRunner): number =>
+  (runner as QueryRunner & { transactionDepth?: number }).transactionDepth ?? 1;

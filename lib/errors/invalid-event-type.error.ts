@@ -1,3 +1,4 @@
+import { describeValue } from './describe-value.js';
 import { OutboxError } from './outbox.error.js';
 
 /** An event type that cannot be a routing key (AMQP 0-9-1 §3.1.3.3, short string of 255 bytes). */
@@ -6,10 +7,8 @@ export class InvalidEventTypeError extends OutboxError {
 
   constructor(type: unknown, reason: string) {
     super(
-      `${typeof type === 'string' ? `"${shorten(type)}"` : String(type)} is not a legal event type: ${reason}. ` +
+      `${describeValue(type)} is not a legal event type: ${reason}. ` +
         "The type is also the routing key: words separated by dots, as in 'order.placed'.",
     );
   }
 }
-
-const shorten = (text: string) => (text.length > 80 ? `${text.slice(0, 77)}…` : text);

@@ -14,5 +14,6 @@ export function assertEventType(type: unknown): asserts type is string {
     throw new InvalidEventTypeError(type, '"*" and "#" belong to patterns, not to types');
   if (/[\s\p{Cc}]/u.test(type))
     throw new InvalidEventTypeError(type, 'it contains white space or control characters');
+  if (/\p{Cs}/u.test(type)) throw new InvalidEventTypeError(type, 'it contains half a surrogate pair');
   if (type.split('.').includes('')) throw new InvalidEventTypeError(type, 'it has an empty word');
 }

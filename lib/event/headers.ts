@@ -52,16 +52,26 @@ function assertHeader(type: string, name: string, value: unknown): void {
       name,
     );
   }
-  const scalar =
-    typeof value === 'string' ||
-    typeof value === 'boolean' ||
-    (typeof value === 'number' && Number.isFinite(value));
-  if (!scalar) {
+  if (name === 'CC' || name === 'BCC') {
+    throw new InvalidEventOptionError(
+      type,
+      'headers',
+      'must not use the names "CC" and "BCC", which RabbitMQ takes for further routing keys',
+      name,
+    );
+  }
+  if (!isScalar(value)) {
     throw new InvalidEventOptionError(
       type,
       `headers.${name}`,
-      'must be a string, a finite number or a boolean',
+      'must be a string, a boolean, or a finite number above -2^63',
       value,
     );
   }
 }
+
+/** amqplib writes numbers beyond 2^63 as floating point, but only those above zero. */
+const isScalar = (value: unknown): boolean =>
+  typeof value === 'string' ||
+  typeof value === 'boolean' ||
+  (typeof value === 'number' && Number.isFinite(value) && value >= -(2 ** 63));

@@ -29,8 +29,12 @@ const OUTBOX_EVENT = Symbol('nestjs-rabbitmq-outbox:outbox-event');
  * Gives a class its event type, so that `emit(new OrderPlaced(…))` and `@OnEvent(OrderPlaced)` need nothing else.
  * @param type stable name, also the routing key; never derived from the class name, which refactorings change
  */
-export function OutboxEvent<Event extends object = object>(type: EventType, options: OutboxEventOptions<Event> = {}) {
-  return (target: EventClass<Event>): void => Reflect.defineMetadata(OUTBOX_EVENT, { type, ...options }, target);
+export function OutboxEvent<Event extends object = object>(
+  type: EventType,
+  options: OutboxEventOptions<Event> = {},
+) {
+  return (target: EventClass<Event>): void =>
+    Reflect.defineMetadata(OUTBOX_EVENT, { type, ...options }, target);
 }
 
 /** What `@OutboxEvent()` says of a class or of an instance's class; also of classes that extend it. */

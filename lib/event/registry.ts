@@ -9,7 +9,7 @@
  *
  * From then on `emit()` and `@OnEvent()` take these types only, each with its own payload.
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+// oxlint-disable-next-line typescript/no-empty-object-type, typescript/no-empty-interface
 export interface OutboxEvents {}
 
 /** Any string while nothing is registered; then the registered types only. */
@@ -23,7 +23,9 @@ export type Matching<Pattern extends string> = {
   [Type in EventType]: Matches<Words<Pattern>, Words<Type>> extends true ? Type : never;
 }[EventType];
 
-type Words<Text extends string> = Text extends `${infer First}.${infer Rest}` ? [First, ...Words<Rest>] : [Text];
+type Words<Text extends string> = Text extends `${infer First}.${infer Rest}`
+  ? [First, ...Words<Rest>]
+  : [Text];
 
 type Matches<Pattern extends readonly string[], Type extends readonly string[]> = Pattern extends [
   infer Word extends string,

@@ -7,7 +7,11 @@ import { InvalidPayloadError, type PayloadIssue } from '../errors/invalid-payloa
  * the schema's result (with its defaults and transformations), else the payload itself.
  * @throws {InvalidPayloadError} naming every broken rule
  */
-export async function validated(type: string, payload: unknown, schema: StandardSchemaV1 | undefined): Promise<unknown> {
+export async function validated(
+  type: string,
+  payload: unknown,
+  schema: StandardSchemaV1 | undefined,
+): Promise<unknown> {
   if (hasValidatorRules(payload)) await assertByDecorators(type, payload);
   return schema ? bySchema(type, payload, schema) : payload;
 }
@@ -29,13 +33,20 @@ async function bySchema(type: string, payload: unknown, schema: StandardSchemaV1
 }
 
 interface ValidatorStorage {
-  getTargetValidationMetadatas(target: unknown, schema: string, always: boolean, strictGroups: boolean): unknown[];
+  getTargetValidationMetadatas(
+    target: unknown,
+    schema: string,
+    always: boolean,
+    strictGroups: boolean,
+  ): unknown[];
 }
 
 /** class-validator keeps its rules in one global place, which is there only if the application loaded it. */
 function hasValidatorRules(payload: unknown): payload is object {
-  const storage = (globalThis as { classValidatorMetadataStorage?: ValidatorStorage }).classValidatorMetadataStorage;
-  if (!storage || typeof payload !== 'object' || payload === null || payload.constructor === Object) return false;
+  const storage = (globalThis as { classValidatorMetadataStorage?: ValidatorStorage })
+    .classValidatorMetadataStorage;
+  if (!storage || typeof payload !== 'object' || payload === null || payload.constructor === Object)
+    return false;
   return storage.getTargetValidationMetadatas(payload.constructor, '', false, false).length > 0;
 }
 
@@ -47,13 +58,16 @@ interface ValidatorError {
 
 async function assertByDecorators(type: string, payload: object): Promise<void> {
   const { validate } = createRequire(import.meta.url)('class-validator') as {
-    validate(payload: object): Promise<ValidatorError[]>;
+    validate(this: void, payload: object): Promise<ValidatorError[]>;
   };
   const issues = (await validate(payload)).flatMap((error) => issuesOf(error, ''));
   if (issues.length > 0) throw new InvalidPayloadError(type, issues);
 }
 
-function issuesOf({ property, constraints = {}, children = [] }: ValidatorError, parent: string): PayloadIssue[] {
+function issuesOf(
+  { property, constraints = {}, children = [] }: ValidatorError,
+  parent: string,
+): PayloadIssue[] {
   const path = parent ? `${parent}.${property}` : property;
   return [
     ...Object.values(constraints).map((message) => ({ path, message })),

@@ -3,7 +3,13 @@ import type { DynamicModule, INestApplicationContext, Provider, Type } from '@ne
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import amqp, { type Channel, type ChannelModel } from 'amqplib';
-import { OutboxModule, OutboxRelay, OutboxService, type OutboxOptions } from 'nestjs-rabbitmq-outbox';
+import {
+  OutboxModule,
+  OutboxRelay,
+  OutboxService,
+  type EmitOptions,
+  type OutboxOptions,
+} from 'nestjs-rabbitmq-outbox';
 import pg from 'pg';
 import { DataSource, type MixedList } from 'typeorm';
 
@@ -74,7 +80,7 @@ export interface TestApp {
   readonly relay: OutboxRelay;
   readonly dataSource: DataSource;
   /** Emits one event in a transaction of its own. Resolves to its id. */
-  emit(type: string, payload?: unknown, options?: Parameters<OutboxService['emit']>[3]): Promise<string>;
+  emit(type: string, payload?: unknown, options?: EmitOptions): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -5,7 +5,8 @@ export const bytesCodec: Codec = {
   contentType: 'application/octet-stream',
 
   encode(payload) {
-    if (!(payload instanceof Uint8Array)) throw new TypeError(`the bytes codec takes a Buffer or a Uint8Array, got ${typeof payload}`);
+    if (!(payload instanceof Uint8Array))
+      throw new TypeError(`the bytes codec takes a Buffer or a Uint8Array, got ${typeof payload}`);
     return payload;
   },
 

@@ -48,7 +48,10 @@ export class Codecs {
     const codec = resolve(asked ?? (payload instanceof Uint8Array ? 'bytes' : this.standard));
     try {
       const bytes = codec.encode(payload);
-      return { body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), contentType: codec.contentType };
+      return {
+        body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+        contentType: codec.contentType,
+      };
     } catch (error) {
       throw new UnserializablePayloadError(type, firstLine(error), { cause: error });
     }
@@ -81,4 +84,4 @@ function bySuffix(mediaType: string): Codec {
 const mediaTypeOf = (contentType: string): string => (contentType.split(';')[0] ?? '').trim().toLowerCase();
 
 const firstLine = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? 'unknown reason';
+  (error instanceof Error ? error.message : `it threw ${String(error)}`).split('\n')[0] ?? 'unknown reason';

@@ -10,7 +10,8 @@ export const jsonCodec: Codec = {
 
   encode(payload) {
     const text: string | undefined = JSON.stringify(payload, refuseLossy);
-    if (text === undefined) throw new TypeError(`${typeof payload} has no JSON form; for “no payload” emit null`);
+    if (text === undefined)
+      throw new TypeError(`${typeof payload} has no JSON form; for “no payload” emit null`);
     return Buffer.from(text);
   },
 
@@ -19,10 +20,14 @@ export const jsonCodec: Codec = {
 
 function refuseLossy(key: string, value: unknown): unknown {
   if (value instanceof Map || value instanceof Set) {
-    throw new TypeError(`${place(key)} is a ${value.constructor.name}, which JSON cannot carry; convert it to an array or an object`);
+    throw new TypeError(
+      `${place(key)} is a ${value.constructor.name}, which JSON cannot carry; convert it to an array or an object`,
+    );
   }
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${place(key)} is ${value}, which JSON cannot carry`);
-  if (typeof value === 'bigint') throw new TypeError(`${place(key)} is a BigInt, which JSON cannot carry; convert it to a string`);
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TypeError(`${place(key)} is ${value}, which JSON cannot carry`);
+  if (typeof value === 'bigint')
+    throw new TypeError(`${place(key)} is a BigInt, which JSON cannot carry; convert it to a string`);
   return value;
 }
 

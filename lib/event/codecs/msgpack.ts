@@ -28,21 +28,34 @@ export const msgpackCodec: Codec = {
 function msgpackr(): Packer {
   if (packer) return packer;
   try {
-    const { Packr } = createRequire(import.meta.url)('msgpackr') as { Packr: new (options: object) => Packer };
-    packer = new Packr({ useRecords: false, mapsAsObjects: true, useBigIntExtension: false, encodeUndefinedAsNil: false });
+    const { Packr } = createRequire(import.meta.url)('msgpackr') as {
+      Packr: new (options: object) => Packer;
+    };
+    packer = new Packr({
+      useRecords: false,
+      mapsAsObjects: true,
+      useBigIntExtension: false,
+      encodeUndefinedAsNil: false,
+    });
   } catch (error) {
-    throw new Error('the codec "msgpack" needs the package msgpackr (npm install msgpackr)', { cause: error });
+    throw new Error('the codec "msgpack" needs the package msgpackr (npm install msgpackr)', {
+      cause: error,
+    });
   }
   return packer;
 }
 
 /** What MessagePack would carry as something else, said as the end of a sentence. */
 function findLossy(value: unknown, place: string, ancestors: Set<object>): string | undefined {
-  if (value === undefined && ancestors.size === 0) return 'undefined has no MessagePack form; for “no payload” emit null';
+  if (value === undefined && ancestors.size === 0)
+    return 'undefined has no MessagePack form; for “no payload” emit null';
   if (typeof value === 'function' || typeof value === 'symbol') return `${place} is a ${typeof value}`;
-  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) return `${place} is a BigInt beyond 64 bits`;
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return undefined;
-  if (value instanceof Map || value instanceof Set) return `${place} is a ${value.constructor.name}; convert it to an array or an object`;
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value)
+    return `${place} is a BigInt beyond 64 bits`;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date)
+    return undefined;
+  if (value instanceof Map || value instanceof Set)
+    return `${place} is a ${value.constructor.name}; convert it to an array or an object`;
   if (ancestors.has(value)) return `${place} is circular`;
   ancestors.add(value);
   for (const [key, member] of Object.entries(value)) {

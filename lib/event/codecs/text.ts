@@ -5,9 +5,11 @@ export const textCodec: Codec = {
   contentType: 'text/plain',
 
   encode(payload) {
-    if (typeof payload !== 'string') throw new TypeError(`the text codec takes a string, got ${typeof payload}`);
+    if (typeof payload !== 'string')
+      throw new TypeError(`the text codec takes a string, got ${typeof payload}`);
     const bytes = Buffer.from(payload);
-    if (bytes.toString('utf8') !== payload) throw new TypeError('the text contains a lone surrogate, which UTF-8 cannot carry');
+    if (bytes.toString('utf8') !== payload)
+      throw new TypeError('the text contains a lone surrogate, which UTF-8 cannot carry');
     return bytes;
   },
 

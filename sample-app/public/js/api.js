@@ -1,0 +1,24 @@
+const NO_ANSWER = 'The shop does not answer. Try again when it is back.';
+
+/** What the server refused, with a message for each thing that was wrong. */
+export class Refusal extends Error {
+  constructor(messages) {
+    super(messages.join('. '));
+    this.messages = messages;
+  }
+}
+
+export async function get(path) {
+  return (await fetch(path)).json();
+}
+
+/** Sends JSON and resolves to the JSON of the answer. Rejects with a `Refusal` that can be shown as it is. */
+export async function send(method, path, body) {
+  const request = { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const response = await fetch(path, request).catch(() => {
+    throw new Refusal([NO_ANSWER]);
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refusal([answer.message ?? NO_ANSWER].flat());
+  return answer;
+}
