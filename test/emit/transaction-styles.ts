@@ -11,11 +11,11 @@ import {
 
 /** What a piece of business code in some style of transaction can do. */
 export interface Scope {
-  emit(type: string): Promise<string>;
+  readonly emit: (type: string) => Promise<string>;
   /** A transaction within the transaction, as the style has it: joined, or a savepoint. */
-  nested(work: (scope: Scope) => Promise<void>): Promise<void>;
+  readonly nested: (work: (scope: Scope) => Promise<void>) => Promise<void>;
   /** A savepoint, where the style knows them. */
-  savepoint?(work: (scope: Scope) => Promise<void>): Promise<void>;
+  readonly savepoint?: (work: (scope: Scope) => Promise<void>) => Promise<void>;
 }
 
 /** One way code bases do transactions. */
