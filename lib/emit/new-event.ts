@@ -18,15 +18,15 @@ export interface EmitLimits {
 /** Checks everything that could fail later, while the caller can still be told, and encodes the payload. */
 export function newEvent(type: string, payload: unknown, options: EmitOptions, limits: EmitLimits): NewEvent {
   assertEventType(type);
-  assertOptions(type, options);
+  assertOptions(type, options, payload instanceof Uint8Array);
   const { body, contentType } = encodePayload(type, payload);
   if (body.length > limits.maxPayload) throw new PayloadTooLargeError(type, body.length, limits.maxPayload);
   return {
-    id: options.id ?? newEventId(),
+    id: options.id?.toLowerCase() ?? newEventId(),
     type,
     key: options.key ?? null,
     body,
-    contentType: payload instanceof Uint8Array ? (options.contentType ?? contentType) : contentType,
+    contentType: options.contentType ?? contentType,
     headers: headersOf(options),
     exchange: options.exchange ?? null,
     correlationId: options.correlationId ?? null,
@@ -41,7 +41,7 @@ function headersOf({ headers, causationId }: EmitOptions): EventHeaders | null {
   return { ...headers, ...(causationId !== undefined && { [HEADER.causationId]: causationId }) };
 }
 
-function assertOptions(type: string, options: EmitOptions): void {
+function assertOptions(type: string, options: EmitOptions, isBytes: boolean): void {
   const refuse = (option: keyof EmitOptions, rule: string): never => {
     throw new InvalidEventOptionError(type, option, rule, options[option]);
   };
@@ -50,17 +50,22 @@ function assertOptions(type: string, options: EmitOptions): void {
     if (options[name] !== undefined && !isShortString(options[name]))
       refuse(name, 'must be a string of 1 to 255 bytes');
   }
+  if (options.contentType !== undefined && !isBytes)
+    refuse('contentType', 'is for payloads given as bytes; this one is encoded as JSON');
   if (options.headers !== undefined) assertHeaders(type, options.headers);
   const { priority, availableAt } = options;
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
     refuse('priority', 'must be an integer from 0 to 255');
   }
-  if (availableAt !== undefined && !(availableAt instanceof Date && !Number.isNaN(availableAt.getTime()))) {
-    refuse('availableAt', 'must be a valid Date');
-  }
+  if (availableAt !== undefined && !isStorable(availableAt))
+    refuse('availableAt', 'must be a valid Date from 1970 to 9999');
   if (availableAt !== undefined && options.delay !== undefined)
     refuse('delay', 'must not be given together with availableAt');
 }
+
+/** Beyond these years PostgreSQL and JavaScript write dates differently. */
+const isStorable = (at: unknown): boolean =>
+  at instanceof Date && at.getTime() >= 0 && at.getTime() < Date.UTC(10_000, 0);
 
 /** NUL is legal in AMQP but not in PostgreSQL's text. */
 const isShortString = (value: unknown): boolean =>

@@ -1,3 +1,4 @@
+import type { QueryRunner } from 'typeorm';
 import type { NewEvent } from '../event/envelope.js';
 import type { OutboxStore } from '../store/store.js';
 import type { AfterCommit } from './after-commit.js';
@@ -30,8 +31,9 @@ export class OutboxService {
     payload: unknown,
     options: EmitOptions = {},
   ): Promise<string> {
+    const transaction = transactionOf(tx, this.target, type);
     const event = newEvent(type, payload, options, this.limits);
-    await this.append(tx, [event]);
+    await this.append(transaction, [event]);
     return event.id;
   }
 
@@ -40,13 +42,13 @@ export class OutboxService {
    * refused, none is written. Errors as `emit()`.
    */
   async emitMany(tx: TransactionHandle, events: readonly EventToEmit[]): Promise<string[]> {
+    const transaction = transactionOf(tx, this.target, events[0]?.type);
     const rows = events.map(({ type, payload, ...options }) => newEvent(type, payload, options, this.limits));
-    if (rows.length > 0) await this.append(tx, rows);
+    if (rows.length > 0) await this.append(transaction, rows);
     return rows.map(({ id }) => id);
   }
 
-  private async append(tx: TransactionHandle, events: readonly NewEvent[]): Promise<void> {
-    const transaction = transactionOf(tx, this.target, events[0]?.type ?? '');
+  private async append(transaction: QueryRunner, events: readonly NewEvent[]): Promise<void> {
     await this.store.append(transaction, events);
     this.afterCommit.mark(transaction);
   }

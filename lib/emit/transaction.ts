@@ -1,4 +1,5 @@
 import { DataSource, EntityManager, type QueryRunner } from 'typeorm';
+import { describeValue } from '../errors/describe-value.js';
 import { TransactionRequiredError } from '../errors/transaction-required.error.js';
 import { WrongDataSourceError } from '../errors/wrong-data-source.error.js';
 
@@ -16,15 +17,20 @@ export interface EmitTarget {
  * @throws {TransactionRequiredError} for a handle that is not in a transaction, such as `dataSource.manager`.
  * @throws {WrongDataSourceError} for a transaction of another data source than the outbox's.
  */
-export function transactionOf(handle: TransactionHandle, target: EmitTarget, type: string): QueryRunner {
+export function transactionOf(handle: TransactionHandle, target: EmitTarget, type: unknown): QueryRunner {
   const runner = queryRunnerOf(handle);
-  if (!runner) throw new TransactionRequiredError(type, describe(handle));
-  if (runner.isReleased) throw new TransactionRequiredError(type, 'the query runner has been released');
+  const event = label(handle, type);
+  if (!runner) throw new TransactionRequiredError(event, describe(handle));
+  if (runner.isReleased) throw new TransactionRequiredError(event, 'the transaction is over');
   if (!runner.isTransactionActive)
-    throw new TransactionRequiredError(type, 'the query runner has no running transaction');
-  if (runner.dataSource !== target.dataSource) throw new WrongDataSourceError(type, target.name);
+    throw new TransactionRequiredError(event, 'the query runner has no running transaction');
+  if (runner.dataSource !== target.dataSource) throw new WrongDataSourceError(event, target.name);
   return runner;
 }
+
+/** Nothing has been checked yet: in `emit(type, payload)`, with the transaction left out, the type is where it should be. */
+const label = (handle: unknown, type: unknown) =>
+  [type, handle].find((it) => typeof it === 'string') ?? 'event';
 
 /** By shape, not by class: an application may hold a second copy of TypeORM. */
 function queryRunnerOf(handle: unknown): QueryRunner | undefined {
@@ -37,5 +43,5 @@ function describe(handle: unknown): string {
   if (handle instanceof EntityManager)
     return 'this EntityManager is not in a transaction (dataSource.manager never is)';
   if (handle instanceof DataSource) return 'a DataSource is not a transaction';
-  return `the first argument must be an EntityManager or a QueryRunner, got ${handle === null ? 'null' : typeof handle}`;
+  return `the first argument must be an EntityManager or a QueryRunner, got ${describeValue(handle)}`;
 }
