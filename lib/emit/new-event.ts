@@ -28,26 +28,19 @@ export async function newEvent(
 ): Promise<NewEvent> {
   const { type, description } = event;
   assertEventType(type);
-  const options = {
-    ...fromClass(event),
-    ...chainOptions(chain),
-    ...fromBase(event.payload),
-    ...event.options,
-  };
+  const options = optionsOf(event, chain);
   assertOptions(type, options);
   const schema = description?.schema;
   const payload = needsValidation(event.payload, schema)
     ? await validated(type, event.payload, schema)
     : event.payload;
-  const { body, contentType } = defaults.codecs.encode(type, payload, options.codec);
-  if (body.length > defaults.maxPayload)
-    throw new PayloadTooLargeError(type, body.length, defaults.maxPayload);
+  const { body, contentType } = encode(type, payload, options, defaults);
   return {
-    id: options.id ?? newEventId(),
+    id: options.id?.toLowerCase() ?? newEventId(),
     type,
     key: options.key ?? null,
     body,
-    contentType: options.contentType ?? contentType,
+    contentType,
     headers: headersOf(event, options, chain),
     exchange: options.exchange ?? null,
     correlationId: options.correlationId ?? null,
@@ -57,19 +50,43 @@ export async function newEvent(
   };
 }
 
-function fromClass({ payload, description }: EventToWrite): EmitOptions {
-  const key = description?.key?.(payload as never);
-  return { ...(key !== undefined && { key }), ...(description?.codec && { codec: description.codec }) };
+/** From the general to the particular: the chain, what the event itself carries, its class, this one call. */
+function optionsOf(event: EventToWrite, chain: Partial<TrackingContext> = {}): EmitOptions {
+  const { correlationId, causationId } = chain;
+  return {
+    ...given({ correlationId, causationId }),
+    ...given(fromBase(event.payload)),
+    ...given(fromClass(event)),
+    ...given(event.options),
+  };
 }
+
+/** `{ key: undefined }`, as conditional options make it, means "not given". */
+const given = (options: EmitOptions): EmitOptions =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
 function fromBase(payload: unknown): EmitOptions {
   if (!(payload instanceof BaseEvent)) return {};
-  const { id, aggregateId: key, correlationId, causationId } = payload;
-  return { id, key, ...(correlationId && { correlationId }), ...(causationId && { causationId }) };
+  const { id, aggregateId, correlationId, causationId } = payload;
+  return { id, key: aggregateId, correlationId, causationId };
 }
 
-function chainOptions({ correlationId, causationId }: Partial<TrackingContext> = {}): EmitOptions {
-  return { ...(correlationId && { correlationId }), ...(causationId && { causationId }) };
+function fromClass({ payload, description }: EventToWrite): EmitOptions {
+  return description ? { key: description.key?.(payload as never), codec: description.codec } : {};
+}
+
+function encode(
+  type: string,
+  payload: unknown,
+  options: EmitOptions,
+  { codecs, maxPayload }: EmitDefaults,
+): { body: Buffer; contentType: string } {
+  const { body, codec } = codecs.encode(type, payload, options.codec);
+  if (body.length > maxPayload) throw new PayloadTooLargeError(type, body.length, maxPayload);
+  const { contentType = codec.contentType } = options;
+  if (codecs.fits(contentType, codec)) return { body, contentType };
+  const rule = `must be one that is decoded as ${codec.contentType} is; for any other, give the payload as bytes`;
+  throw new InvalidEventOptionError(type, 'contentType', rule, contentType);
 }
 
 function headersOf(
@@ -100,15 +117,18 @@ function assertOptions(type: string, options: EmitOptions): void {
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
     refuse('priority', 'must be an integer from 0 to 255');
   }
-  if (availableAt !== undefined && !(availableAt instanceof Date && !Number.isNaN(availableAt.getTime()))) {
-    refuse('availableAt', 'must be a valid Date');
-  }
+  if (availableAt !== undefined && !isStorable(availableAt))
+    refuse('availableAt', 'must be a valid Date from 1970 to 9999');
   if (availableAt !== undefined && options.delay !== undefined)
     refuse('delay', 'must not be given together with availableAt');
   if (codec !== undefined && !isCodec(codec) && !codecNames.includes(codec)) {
     refuse('codec', `must be one of ${codecNames.join(', ')}, or { contentType, encode, decode }`);
   }
 }
+
+/** Beyond these years PostgreSQL and JavaScript write dates differently. */
+const isStorable = (at: unknown): boolean =>
+  at instanceof Date && at.getTime() >= 0 && at.getTime() < Date.UTC(10_000, 0);
 
 /** NUL is legal in AMQP but not in PostgreSQL's text. */
 const isShortString = (value: unknown): boolean =>

@@ -3,12 +3,13 @@ import type { EntityManager, QueryRunner } from 'typeorm';
 import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import { TransactionAlreadyRunningError } from '../errors/transaction-already-running.error.js';
 import { TransactionRequiredError } from '../errors/transaction-required.error.js';
+import { isEventId } from '../event/event-id.js';
 import type { NewEvent } from '../event/envelope.js';
 import type { EventType, PayloadOf } from '../event/registry.js';
 import type { Tracking } from '../event/tracking.js';
 import type { OutboxStore } from '../store/store.js';
 import type { AmbientTransaction } from './ambient-transaction.js';
-import { classEvent, emitCall, type EventToWrite } from './emit-arguments.js';
+import { classEvent, emitCall, type EmitCall, type EventToWrite } from './emit-arguments.js';
 import type { EmitOptions, EventToEmit } from './emit-options.js';
 import { newEvent, type EmitDefaults } from './new-event.js';
 import { transactionOf, type EmitTarget, type TransactionHandle } from './transaction.js';
@@ -54,7 +55,7 @@ export class OutboxService {
   emit(event: object, options?: EmitOptions): Promise<string>;
   async emit(...args: unknown[]): Promise<string> {
     const { tx, event } = emitCall(args);
-    const [id] = await this.write(tx?.handle, tx !== undefined, [event]);
+    const [id] = await this.write(tx, [event]);
     return id as string;
   }
 
@@ -69,12 +70,8 @@ export class OutboxService {
   ): Promise<string[]> {
     const explicit = args.length > 1;
     const events = (explicit ? args[1] : args[0]) as readonly EventToEmit[];
-    if (events.length === 0) return [];
-    return this.write(
-      explicit ? (args[0] as TransactionHandle) : undefined,
-      explicit,
-      events.map(eventToWrite),
-    );
+    const tx = explicit ? { handle: args[0] as TransactionHandle } : undefined;
+    return this.write(tx, events.map(eventToWrite));
   }
 
   /**
@@ -108,9 +105,11 @@ export class OutboxService {
   /**
    * Takes back a scheduled event (`delay`, `availableAt`) that is not due yet. Resolves to whether there was one: an
    * event that is due, being published, or published already cannot be taken back.
+   * @throws {TransactionRequiredError | WrongDataSourceError} as `emit()`
    */
-  cancel(tx: TransactionHandle, id: string): Promise<boolean> {
-    return this.store.cancel(transactionOf(tx, this.target, `the cancelling of ${id}`), id);
+  async cancel(tx: TransactionHandle, id: string): Promise<boolean> {
+    const transaction = transactionOf(tx, this.target, id, 'cancel');
+    return isEventId(id) && this.store.cancel(transaction, id);
   }
 
   /**
@@ -123,19 +122,14 @@ export class OutboxService {
 
   /** Writes them just before the surrounding transaction commits; for publishers whose callers do not wait. */
   deferToCommit(events: readonly object[]): void {
-    const transaction = this.transactionFor(undefined, false, eventToWrite(events[0] ?? {}).type);
-    const chain = this.chain.current();
     const writes = events.map(eventToWrite);
+    const transaction = this.transactionFor(undefined, writes[0]?.type);
+    const chain = this.chain.current();
     this.hooks.defer(transaction, () => this.append(transaction, writes, chain).then(() => undefined));
   }
 
-  private write(
-    handle: TransactionHandle | undefined,
-    explicit: boolean,
-    events: readonly EventToWrite[],
-  ): Promise<string[]> {
-    const transaction = this.transactionFor(handle, explicit, events[0]?.type ?? '');
-    return this.append(transaction, events, this.chain.current());
+  private async write(tx: EmitCall['tx'], events: readonly EventToWrite[]): Promise<string[]> {
+    return this.append(this.transactionFor(tx, events[0]?.type), events, this.chain.current());
   }
 
   private async append(
@@ -151,16 +145,14 @@ export class OutboxService {
     return rows.map(({ id }) => id);
   }
 
-  private transactionFor(
-    handle: TransactionHandle | undefined,
-    explicit: boolean,
-    type: string,
-  ): QueryRunner {
-    if (explicit) return transactionOf(handle as TransactionHandle, this.target, type);
+  private transactionFor(tx: EmitCall['tx'], type: string | undefined): QueryRunner {
+    if (tx) return transactionOf(tx.handle, this.target, type);
     const manager = this.ambient.current();
-    if (!manager)
-      throw new TransactionRequiredError(type, 'no transaction surrounds this call, and none was passed');
-    return transactionOf(manager, this.target, type);
+    if (manager) return transactionOf(manager, this.target, type);
+    throw new TransactionRequiredError(
+      type ?? 'event',
+      'no transaction surrounds this call, and none was passed',
+    );
   }
 
   private tellOfDuplicates(rows: readonly NewEvent[], written: number): void {

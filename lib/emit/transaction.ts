@@ -1,5 +1,6 @@
 import { DataSource, EntityManager, type QueryRunner } from 'typeorm';
-import { TransactionRequiredError } from '../errors/transaction-required.error.js';
+import { describeValue } from '../errors/describe-value.js';
+import { TransactionRequiredError, type OutboxAction } from '../errors/transaction-required.error.js';
 import { WrongDataSourceError } from '../errors/wrong-data-source.error.js';
 
 /** What `emit()` accepts: the `EntityManager` of a running transaction, or a `QueryRunner` after `startTransaction()`. */
@@ -16,15 +17,25 @@ export interface EmitTarget {
  * @throws {TransactionRequiredError} for a handle that is not in a transaction, such as `dataSource.manager`.
  * @throws {WrongDataSourceError} for a transaction of another data source than the outbox's.
  */
-export function transactionOf(handle: TransactionHandle, target: EmitTarget, type: string): QueryRunner {
+export function transactionOf(
+  handle: TransactionHandle,
+  target: EmitTarget,
+  subject: unknown,
+  action: OutboxAction = 'emit',
+): QueryRunner {
   const runner = queryRunnerOf(handle);
-  if (!runner) throw new TransactionRequiredError(type, describe(handle));
-  if (runner.isReleased) throw new TransactionRequiredError(type, 'the query runner has been released');
-  if (!runner.isTransactionActive)
-    throw new TransactionRequiredError(type, 'the query runner has no running transaction');
-  if (runner.dataSource !== target.dataSource) throw new WrongDataSourceError(type, target.name);
+  const missing = (got: string) => new TransactionRequiredError(label(handle, subject), got, action);
+  if (!runner) throw missing(describe(handle));
+  if (runner.isReleased) throw missing('the transaction is over');
+  if (!runner.isTransactionActive) throw missing('the query runner has no running transaction');
+  if (runner.dataSource !== target.dataSource)
+    throw new WrongDataSourceError(label(handle, subject), target.name, action);
   return runner;
 }
+
+/** Nothing has been checked yet: in `emit(type, payload)`, with the transaction left out, the type is where it should be. */
+const label = (handle: unknown, subject: unknown) =>
+  [subject, handle].find((it) => typeof it === 'string') ?? 'event';
 
 /** By shape, not by class: an application may hold a second copy of TypeORM. */
 function queryRunnerOf(handle: unknown): QueryRunner | undefined {
@@ -37,5 +48,5 @@ function describe(handle: unknown): string {
   if (handle instanceof EntityManager)
     return 'this EntityManager is not in a transaction (dataSource.manager never is)';
   if (handle instanceof DataSource) return 'a DataSource is not a transaction';
-  return `the first argument must be an EntityManager or a QueryRunner, got ${handle === null ? 'null' : typeof handle}`;
+  return `the first argument must be an EntityManager or a QueryRunner, got ${describeValue(handle)}`;
 }

@@ -11,11 +11,13 @@ export function describeValue(value: unknown): string {
 
 function describeObject(value: object): string {
   const { name } = (value.constructor as { name?: string } | undefined) ?? {};
-  if (name !== 'Object' && name !== 'Array') return name ? `a ${name}` : 'an object';
+  if (!name) return 'an object';
+  const kind = `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+  if (name !== 'Object' && name !== 'Array') return kind;
   try {
     return shorten(JSON.stringify(value));
   } catch {
-    return `a ${name}`;
+    return kind;
   }
 }
 

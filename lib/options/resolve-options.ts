@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import { describeValue } from '../errors/describe-value.js';
 import { InvalidOptionError } from '../errors/invalid-option.error.js';
+import { isCodec } from '../event/codecs/codecs.js';
 import { readEnvironment, type Environment, type EnvironmentValue } from './environment.js';
 import type { OutboxOptions } from './options.js';
 import { optionsSchema, type ResolvedOptions } from './schema.js';
@@ -17,43 +19,56 @@ export function resolveOptions(options: OutboxOptions, env: Environment = proces
       result.error.issues.flatMap((issue) => problems(issue, input, fromEnvironment)),
     );
   }
-  assertConsistent(result.data);
+  assertConsistent(result.data, (option) => nameOf(option.split('.'), fromEnvironment));
   return deepFreeze(result.data);
 }
 
-function assertConsistent({ relay, rabbitmq, consumers }: ResolvedOptions): void {
+function assertConsistent(
+  { relay, rabbitmq, consumers }: ResolvedOptions,
+  named: (option: string) => string,
+): void {
   const found: string[] = [];
   if (relay.batchSize > relay.window) {
-    found.push(`relay.window (${relay.window}) must be at least relay.batchSize (${relay.batchSize})`);
+    const { window, batchSize } = relay;
+    found.push(
+      `${named('relay.window')} (${window}) must be at least ${named('relay.batchSize')} (${batchSize})`,
+    );
   }
   const { delay, maxDelay } = relay.retry.backoff;
-  if (maxDelay < delay)
+  if (maxDelay < delay) {
     found.push(`relay.retry.backoff.maxDelay (${maxDelay} ms) must be at least its delay (${delay} ms)`);
+  }
   if (rabbitmq.queueType === 'quorum' && consumers.prefetch > 2_000) {
     found.push(
-      `consumers.prefetch must be at most 2000 on quorum queues (RabbitMQ's limit), got ${consumers.prefetch}`,
+      `${named('consumers.prefetch')} must be at most 2000 on quorum queues (RabbitMQ's limit), got ${consumers.prefetch}`,
     );
   }
   if (found.length > 0) throw new InvalidOptionError(found);
 }
 
-type Issue = z.core.$ZodIssue;
-
-function problems(issue: Issue, input: unknown, fromEnvironment: readonly EnvironmentValue[]): string[] {
+function problems(
+  issue: z.core.$ZodIssue,
+  input: unknown,
+  fromEnvironment: readonly EnvironmentValue[],
+): string[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => `${[...issue.path, key].join('.')} is not an option`);
   }
   const path = issue.path.map(String);
-  const inner = issue.code === 'invalid_union' ? issue.errors.flat().at(-1)?.message : undefined;
-  const got = describe(valueAt(input, path));
-  const variable = fromEnvironment.find((value) => path.join('.').startsWith(value.path.join('.')))?.variable;
-  const name = variable ? `${variable} (option ${path.join('.')})` : path.join('.') || 'the options';
-  return [`${name} ${inner ?? issue.message}, got ${got}`];
+  return [`${nameOf(path, fromEnvironment)} ${issue.message}, got ${described(valueAt(input, path))}`];
 }
 
-function describe(value: unknown): string {
-  if (typeof value === 'function') return 'a function';
-  return JSON.stringify(value) ?? String(value);
+/** What the user wrote: the option, or the variable it came from. */
+function nameOf(path: readonly string[], fromEnvironment: readonly EnvironmentValue[]): string {
+  const option = path.join('.') || 'the options';
+  const origin = fromEnvironment.find((value) => value.path.join('.') === option);
+  return origin ? `${origin.variable} (option ${option})` : option;
+}
+
+/** Errors are logged; the password in a URL must not be. */
+function described(value: unknown): string {
+  const shown = (item: unknown) => (typeof item === 'string' ? item.replace(/:\/\/.*@/, '://…@') : item);
+  return describeValue(Array.isArray(value) ? value.map(shown) : shown(value));
 }
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
@@ -77,14 +92,15 @@ function withValue(target: unknown, [key, ...rest]: readonly string[], value: un
 function withoutUndefined(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
     return value;
+  if (isCodec(value)) return value;
   const given = Object.entries(value).filter(([, item]) => item !== undefined);
   return Object.fromEntries(given.map(([key, item]) => [key, withoutUndefined(item)]));
 }
 
+/** All but socket settings and codecs, which are the application's own objects. */
 function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    Object.values(value).forEach(deepFreeze);
-    Object.freeze(value);
-  }
-  return value;
+  const isOurs = Array.isArray(value) || Object.getPrototypeOf(value ?? 0) === Object.prototype;
+  if (!isOurs || isCodec(value)) return value;
+  for (const [key, item] of Object.entries(value as object)) if (key !== 'socket') deepFreeze(item);
+  return Object.freeze(value);
 }

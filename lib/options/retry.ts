@@ -5,7 +5,8 @@ import { ladderDelay, type RetryPolicy } from '../policy/retry.js';
 import type { RetryOptions } from './options.js';
 
 const RULE =
-  "must be a list of delays such as ['1s', '10s'], false, or { attempts, backoff: { delay, factor, maxDelay }, retryIf }";
+  "must be a list of delays such as ['1s', '10s'], false, { delays, retryIf }, or " +
+  '{ attempts: 1–1000, backoff: { delay, factor: 1–10, maxDelay }, retryIf }';
 
 /** Reads the forms of `RetryOptions` into the one form the delivery pipeline knows. */
 export const retrySchema = z.custom<RetryOptions>().transform((value, context): RetryPolicy => {
@@ -26,16 +27,22 @@ export function resolveRetry(options: RetryOptions): RetryPolicy {
   assertKnown(options, ['attempts', 'backoff', 'delays', 'retryIf']);
   const { retryIf } = options;
   if (retryIf !== undefined && typeof retryIf !== 'function') throw new TypeError(RULE);
-  const delays = options.delays ? options.delays.map(milliseconds) : backoffDelays(options);
+  const delays = options.delays ? listedDelays(options) : backoffDelays(options);
   return { delays, ...(retryIf && { retryIf }) };
 }
 
 type RetryRule = Exclude<RetryOptions, readonly unknown[] | false>;
 
+function listedDelays({ delays = [], attempts, backoff }: RetryRule): number[] {
+  if (attempts !== undefined || backoff !== undefined) throw new TypeError(RULE);
+  return delays.map(milliseconds);
+}
+
 function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): number[] {
-  if (!Number.isInteger(attempts) || attempts < 1) throw new TypeError(RULE);
   assertKnown(backoff, ['delay', 'factor', 'maxDelay']);
   const { delay = '1s', factor = 2, maxDelay = '5m' } = backoff;
+  if (!Number.isInteger(attempts) || !within(attempts, 1, 1_000)) throw new TypeError(RULE);
+  if (typeof factor !== 'number' || !within(factor, 1, 10)) throw new TypeError(RULE);
   const resolved = {
     delay: milliseconds(delay),
     factor,
@@ -44,6 +51,8 @@ function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): number[] {
   };
   return Array.from({ length: attempts - 1 }, (_, index) => ladderDelay(backoffDelay(resolved, index + 1)));
 }
+
+const within = (value: number, least: number, most: number) => value >= least && value <= most;
 
 function assertKnown(value: object, known: readonly string[]): void {
   if (Object.keys(value).some((key) => !known.includes(key))) throw new TypeError(RULE);

@@ -11,7 +11,8 @@ import {
   type OutboxOptions,
 } from 'nestjs-rabbitmq-outbox';
 import pg from 'pg';
-import { DataSource, type MixedList } from 'typeorm';
+import { DataSource } from 'typeorm';
+import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 
 /** A database schema, an exchange and a service name that no other test file uses. */
 export interface Playground {
@@ -89,7 +90,8 @@ export interface TestAppSettings {
   providers?: Provider[];
   controllers?: Type[];
   imports?: Array<DynamicModule | Type>;
-  entities?: MixedList<Type>;
+  /** Of the application's data source, such as a logger. */
+  dataSource?: Partial<PostgresDataSourceOptions>;
 }
 
 /** A Nest application on the playground: short polls, `npm test`'s servers, everything else as a user gets it. */
@@ -103,6 +105,7 @@ export async function startApp(playground: Playground, settings: TestAppSettings
         autoLoadEntities: true,
         retryAttempts: 0,
         extra: { max: 10 },
+        ...settings.dataSource,
       }),
       OutboxModule.forRoot(outboxOptions(playground, settings.options)),
       ...(settings.imports ?? []),

@@ -35,8 +35,10 @@ export interface RabbitMqNode {
   start(): Promise<void>;
   /** Graceful. */
   stop(): Promise<void>;
-  /** `kill -9` on the Erlang machine. */
+  /** `kill -9` on the Erlang machine. A queue declared in the last 2 s can be lost by it: see `flush`. */
   kill(): Promise<void>;
+  /** Makes the queues, exchanges and bindings declared until now survive a kill. */
+  flush(): Promise<void>;
   restart(): Promise<void>;
   /** `rabbitmqctl` on this node, and only on it; gives what it printed. */
   ctl(...args: string[]): Promise<string>;

@@ -17,10 +17,18 @@ export async function query(
   }
 }
 
-export async function publishDurably(url: string, queue: string, bodies: string[]): Promise<void> {
+export type QueueType = 'classic' | 'quorum';
+
+/** Declares a durable queue and publishes persistent messages to it, until they are confirmed. */
+export async function publishDurably(
+  url: string,
+  queue: string,
+  bodies: string[],
+  type: QueueType = 'classic',
+): Promise<void> {
   const connection = await connect(url);
   const channel = await connection.createConfirmChannel();
-  await channel.assertQueue(queue, { durable: true });
+  await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': type } });
   for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { persistent: true });
   await channel.waitForConfirms();
   await connection.close();
@@ -29,11 +37,15 @@ export async function publishDurably(url: string, queue: string, bodies: string[
 /** Takes all messages of a queue. */
 export async function drain(url: string, queue: string): Promise<string[]> {
   const connection = await connect(url);
-  const channel = await connection.createChannel();
-  await channel.assertQueue(queue, { durable: true });
-  const bodies: string[] = [];
-  for (let got = await channel.get(queue); got; got = await channel.get(queue))
-    bodies.push(got.content.toString());
-  await connection.close();
-  return bodies;
+  try {
+    const channel = await connection.createChannel();
+    channel.on('error', () => undefined);
+    const bodies: string[] = [];
+    for (let got = await channel.get(queue); got; got = await channel.get(queue)) {
+      bodies.push(got.content.toString());
+    }
+    return bodies;
+  } finally {
+    await connection.close();
+  }
 }

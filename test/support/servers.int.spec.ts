@@ -11,7 +11,7 @@ import pg from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../lib/testing/postgres.js';
 import { startPostgres } from './postgres.mjs';
 import { startRabbitMq, type RabbitMqNode } from './rabbitmq.mjs';
-import { drain, publishDurably, query } from './servers.fixtures.js';
+import { drain, publishDurably, query, type QueueType } from './servers.fixtures.js';
 
 let scratch: string;
 beforeAll(async () => (scratch = await mkdtemp(path.join(tmpdir(), 'servers-spec-'))));
@@ -137,15 +137,20 @@ describe('a private RabbitMQ', () => {
     expect((await node.ctl('eval', 'node().')).trim()).toBe(`'${node.nodeName}'`);
   });
 
-  it('keeps its port and durable messages over a kill and over a graceful restart', async () => {
-    await publishDurably(node.url, 'kept', ['before the kill']);
-    await node.kill();
-    expect(node.running).toBe(false);
-    await node.start();
-    await publishDurably(node.url, 'kept', ['before the restart']);
-    await node.restart();
-    expect(await drain(node.url, 'kept')).toEqual(['before the kill', 'before the restart']);
-  });
+  it.each<QueueType>(['classic', 'quorum'])(
+    'keeps its port and the messages of a flushed %s queue over a kill and over a graceful restart',
+    async (type) => {
+      const { url } = node;
+      await publishDurably(url, type, ['before the kill'], type);
+      await node.flush();
+      await node.kill();
+      expect(node.running).toBe(false);
+      await node.start();
+      await publishDurably(url, type, ['before the restart'], type);
+      await node.restart();
+      expect(await drain(url, type)).toEqual(['before the kill', 'before the restart']);
+    },
+  );
 
   it('drops its clients on stopApp and takes new ones after startApp', async () => {
     const connection = await connect(node.url);

@@ -1,3 +1,4 @@
+import { describeValue } from '../../errors/describe-value.js';
 import { UndecodableMessageError } from '../../errors/undecodable-message.error.js';
 import { UnserializablePayloadError } from '../../errors/unserializable-payload.error.js';
 import type { Codec, CodecName } from '../codec.js';
@@ -13,10 +14,10 @@ const BUILT_IN: Readonly<Record<CodecName, Codec>> = {
   msgpack: msgpackCodec,
 };
 
-/** A payload as bytes, and what those bytes are. */
+/** A payload as bytes, and what made them. */
 export interface EncodedPayload {
   readonly body: Buffer;
-  readonly contentType: string;
+  readonly codec: Codec;
 }
 
 export const codecNames = Object.keys(BUILT_IN) as CodecName[];
@@ -24,9 +25,12 @@ export const codecNames = Object.keys(BUILT_IN) as CodecName[];
 export const isCodec = (value: unknown): value is Codec =>
   typeof value === 'object' &&
   value !== null &&
-  typeof (value as Codec).contentType === 'string' &&
+  isMediaType((value as Codec).contentType) &&
   typeof (value as Codec).encode === 'function' &&
   typeof (value as Codec).decode === 'function';
+
+const isMediaType = (value: unknown): boolean =>
+  typeof value === 'string' && value.length <= 255 && /^[^\s/;]+\/[^\s/;]+(;|$)/.test(value);
 
 /** The codecs of one module: those that come with the library, and the user's own. */
 export class Codecs {
@@ -47,14 +51,17 @@ export class Codecs {
   encode(type: string, payload: unknown, asked?: Codec | CodecName): EncodedPayload {
     const codec = resolve(asked ?? (payload instanceof Uint8Array ? 'bytes' : this.standard));
     try {
-      const bytes = codec.encode(payload);
-      return {
-        body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-        contentType: codec.contentType,
-      };
+      return { body: bufferOf(codec.encode(payload)), codec };
     } catch (error) {
       throw new UnserializablePayloadError(type, firstLine(error), { cause: error });
     }
+  }
+
+  /** Whether what the codec wrote may travel under this content type. Bytes, and codecs of your own, may be anything. */
+  fits(contentType: string, codec: Codec): boolean {
+    return (
+      codec === bytesCodec || !Object.values(BUILT_IN).includes(codec) || this.for(contentType) === codec
+    );
   }
 
   /**
@@ -62,13 +69,17 @@ export class Codecs {
    * @throws {UndecodableMessageError} when the body is not what the content type says
    */
   decode(body: Buffer, contentType = 'application/json'): unknown {
-    const mediaType = mediaTypeOf(contentType);
-    const codec = this.byMediaType.get(mediaType) ?? bySuffix(mediaType);
+    const codec = this.for(contentType);
     try {
-      return codec.decode(body);
+      return codec.decode(isText(codec) ? inUtf8(body, contentType) : body);
     } catch (error) {
-      throw new UndecodableMessageError(mediaType, firstLine(error), { cause: error });
+      throw new UndecodableMessageError(contentType, firstLine(error), { cause: error });
     }
+  }
+
+  private for(contentType: string): Codec {
+    const mediaType = mediaTypeOf(contentType);
+    return this.byMediaType.get(mediaType) ?? bySuffix(mediaType);
   }
 }
 
@@ -82,6 +93,20 @@ function bySuffix(mediaType: string): Codec {
 }
 
 const mediaTypeOf = (contentType: string): string => (contentType.split(';')[0] ?? '').trim().toLowerCase();
+
+const isText = (codec: Codec): boolean => codec === jsonCodec || codec === textCodec;
+
+/** What others publish may be in another charset, and say so: `text/plain; charset=iso-8859-1`. */
+function inUtf8(body: Buffer, contentType: string): Buffer {
+  const charset = /;\s*charset="?([^\s";]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? 'utf-8';
+  return /^(utf-?8|us-ascii)$/.test(charset) ? body : Buffer.from(new TextDecoder(charset).decode(body));
+}
+
+function bufferOf(bytes: unknown): Buffer {
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError(`the codec made ${describeValue(bytes)} of it, not bytes`);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : `it threw ${String(error)}`).split('\n')[0] ?? 'unknown reason';

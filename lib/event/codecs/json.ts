@@ -1,9 +1,11 @@
 import type { Codec } from '../codec.js';
+import { hollow } from './hollow.js';
 
 /**
- * JSON (RFC 8259). What `JSON.stringify` would lose in silence is refused: Map and Set (they become `{}`), NaN and
- * Infinity (`null`), and a payload that has no JSON form at all. As always in JSON, a Date arrives as its ISO text,
- * class instances as plain objects, and members that are `undefined` or functions are left out.
+ * JSON (RFC 8259). What `JSON.stringify` would lose in silence is refused: Map, Set, Error and the like (they become
+ * `{}`), NaN, Infinity and invalid Dates (`null`), and a payload that has no JSON form at all. As always in JSON, a Date
+ * arrives as its ISO text, class instances as plain objects, and members that are `undefined` or functions are left out
+ * (in arrays they are `null`).
  */
 export const jsonCodec: Codec = {
   contentType: 'application/json',
@@ -18,17 +20,19 @@ export const jsonCodec: Codec = {
   decode: (body) => JSON.parse(body.toString('utf8')) as unknown,
 };
 
-function refuseLossy(key: string, value: unknown): unknown {
-  if (value instanceof Map || value instanceof Set) {
-    throw new TypeError(
-      `${place(key)} is a ${value.constructor.name}, which JSON cannot carry; convert it to an array or an object`,
-    );
-  }
-  if (typeof value === 'number' && !Number.isFinite(value))
-    throw new TypeError(`${place(key)} is ${value}, which JSON cannot carry`);
-  if (typeof value === 'bigint')
-    throw new TypeError(`${place(key)} is a BigInt, which JSON cannot carry; convert it to a string`);
+/** `value` is what `toJSON()` made of it; `this` is the object it was found in. */
+function refuseLossy(this: unknown, key: string, value: unknown): unknown {
+  const problem = lossy((this as Record<string, unknown>)[key], value);
+  if (problem) throw new TypeError(`${key === '' ? 'it' : `"${key}"`} ${problem}`);
   return value;
 }
 
-const place = (key: string) => (key === '' ? 'it' : `"${key}"`);
+function lossy(original: unknown, value: unknown): string | undefined {
+  if (typeof value === 'object') {
+    if (value !== null) return hollow(value);
+    return original instanceof Date ? 'is an invalid Date, which JSON cannot carry' : undefined;
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) return `is ${value}, which JSON cannot carry`;
+  if (typeof value === 'bigint') return 'is a BigInt, which JSON cannot carry; convert it to a string';
+  return undefined;
+}

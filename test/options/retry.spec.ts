@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import type { RetryOptions } from 'nestjs-rabbitmq-outbox';
+import { resolveRetry } from '../../lib/options/retry.js';
+
+describe('the forms of a handler’s retry option', () => {
+  test.each<[RetryOptions, number[]]>([
+    [
+      ['1s', '10s', 60_000],
+      [1_000, 10_000, 60_000],
+    ],
+    [[], []],
+    [false, []],
+    [{}, [1_000, 2_000, 5_000, 10_000]],
+    [{ attempts: 1 }, []],
+    [{ attempts: 3 }, [1_000, 2_000]],
+    [{ attempts: 4, backoff: { delay: '1s', factor: 10, maxDelay: '1m' } }, [1_000, 10_000, 60_000]],
+    [{ delays: ['5s'] }, [5_000]],
+  ])('%j waits %j ms', (options, delays) => {
+    expect(resolveRetry(options).delays).toEqual(delays);
+  });
+
+  test('keep retryIf', () => {
+    const retryIf = () => false;
+    expect(resolveRetry({ retryIf }).retryIf).toBe(retryIf);
+    expect(resolveRetry({ delays: ['1s'], retryIf }).retryIf).toBe(retryIf);
+  });
+});
