@@ -5,7 +5,7 @@ import { applyTableNames } from '../../lib/store/apply-table-names.js';
 import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
 import { tables } from '../../lib/store/postgres/tables.js';
 import { createPlayground, type Playground } from '../support/outbox-app.js';
-import type { StoreFixture } from './store-contract.js';
+import type { StoreFixture } from './contract/context.js';
 
 /** A schema with the tables of its own, on the PostgreSQL of this run. */
 export async function postgresFixture(): Promise<StoreFixture> {
