@@ -78,15 +78,16 @@ export async function assemble(
 /** Starts what this process is for. Consumers last: by then what their handlers need is running. */
 export async function start(parts: OutboxParts, handlers: Parameters<Consumers['start']>[0]): Promise<void> {
   const { options, broker, relay, pruner, consumers } = parts;
+  if (handlers.length > 0) {
+    await broker.startConsuming();
+    await consumers.prepare(handlers);
+  }
   if (options.relay.enabled || handlers.length > 0) await broker.startPublishing();
   if (options.relay.enabled) {
     relay.start();
     pruner?.start();
   }
-  if (handlers.length > 0) {
-    await broker.startConsuming();
-    await consumers.start(handlers);
-  }
+  if (handlers.length > 0) await consumers.start(handlers);
 }
 
 /** Nothing new begins from here on. A broker that does not answer the cancel is not waited for. */
