@@ -1,88 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import {
   createOutboxMigrations,
-  InboxEntity,
-  OutboxEventEntity,
   outboxMigrations,
   outboxMigrationSql,
   SchemaOutdatedError,
 } from 'nestjs-rabbitmq-outbox';
-import { Column, DataSource, Entity, PrimaryColumn } from 'typeorm';
-import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
-import { applyTableNames } from '../../lib/store/apply-table-names.js';
-import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
-import { tables } from '../../lib/store/postgres/tables.js';
-import { createPlayground, type Playground } from '../support/outbox-app.js';
+import { storageNames } from '../../lib/store/apply-table-names.js';
 import { SqlLog } from '../support/sql-log.js';
+import { TABLES, useSchema } from './schema-stage.js';
 
-@Entity('orders')
-class Order {
-  @PrimaryColumn('int')
-  id!: number;
-
-  @Column('text')
-  customer!: string;
-}
-
-let playground: Playground;
-let dataSources: DataSource[] = [];
-
-beforeAll(async () => {
-  playground = await createPlayground();
-});
-afterAll(() => playground?.close());
-beforeEach(async () => {
-  await Promise.all(dataSources.map((dataSource) => dataSource.destroy()));
-  dataSources = [];
-  await playground.sql(`DROP SCHEMA ${playground.name} CASCADE`);
-  await playground.sql(`CREATE SCHEMA ${playground.name}`);
-});
-afterAll(() => Promise.all(dataSources.map((dataSource) => dataSource.destroy())));
-
-/** Unqualified names end up in the playground's schema. */
-async function connect(options: Partial<PostgresDataSourceOptions> = {}): Promise<DataSource> {
-  const dataSource = new DataSource({
-    type: 'postgres',
-    url: playground.databaseUrl,
-    extra: { options: `-c search_path=${playground.name}` },
-    ...options,
-  });
-  dataSources.push(dataSource);
-  return dataSource.initialize();
-}
-
-const storeOn = (dataSource: DataSource, migrate: boolean, names: Parameters<typeof tables>[0] = {}) =>
-  new PostgresStore(dataSource, {
-    tables: tables(names),
-    migrate,
-    parking: true,
-    deletePublished: false,
-    idleTimeout: 30_000,
-  });
-
-const relations = async (schema = playground.name) => {
-  const found = await playground.sql<{ relname: string }>(
-    'SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace ORDER BY relname',
-    [schema],
-  );
-  return found.map(({ relname }) => relname);
-};
-
-/** Columns, defaults, constraints and indexes, as PostgreSQL itself describes them. */
-const description = async () => [
-  await playground.sql(
-    `SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
-     FROM information_schema.columns WHERE table_schema = $1 ORDER BY 1, ordinal_position`,
-    [playground.name],
-  ),
-  await playground.sql('SELECT indexdef FROM pg_indexes WHERE schemaname = $1 ORDER BY 1', [playground.name]),
-  await playground.sql(
-    `SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE connamespace = $1::regnamespace ORDER BY 1`,
-    [playground.name],
-  ),
-];
-
-const TABLES = ['outbox', 'outbox_inbox', 'outbox_version'];
+const { playground, connect, disconnect, storeOn, relations, description } = useSchema();
 
 describe('storage.migrate', () => {
   test('creates the tables, and does nothing the next time', async () => {
@@ -99,45 +26,49 @@ describe('storage.migrate', () => {
       const names = { table: `outbox_${round}`, inboxTable: `inbox_${round}` };
       const started = await Promise.all(Array.from({ length: 5 }, () => connect()));
       await Promise.all(started.map((dataSource) => storeOn(dataSource, true, names).prepare()));
-      const applied = await playground.sql(`SELECT version FROM ${playground.name}.outbox_${round}_version`);
+      const applied = await playground().sql(
+        `SELECT version FROM ${playground().name}.outbox_${round}_version`,
+      );
       expect(applied).toEqual([{ version: 1 }]);
-      await Promise.all(dataSources.splice(0).map((dataSource) => dataSource.destroy()));
+      await disconnect();
     }
   });
 
   test('leaves nothing half done when it fails, and succeeds once the reason is gone', async () => {
-    await playground.sql(`CREATE TABLE ${playground.name}.outbox_inbox (other int)`);
+    await playground().sql(`CREATE TABLE ${playground().name}.outbox_inbox (other int)`);
     const dataSource = await connect();
     await expect(storeOn(dataSource, true).prepare()).rejects.toThrow('already exists');
     expect((await relations()).filter((name) => !name.startsWith('outbox_inbox'))).toEqual([]);
-    await playground.sql(`DROP TABLE ${playground.name}.outbox_inbox`);
+    await playground().sql(`DROP TABLE ${playground().name}.outbox_inbox`);
     await storeOn(dataSource, true).prepare();
     expect(await relations()).toEqual(expect.arrayContaining(TABLES));
   });
 
   test('needs no more rights than to create tables in the schema it is given', async () => {
-    const role = `${playground.name}_app`;
-    const schema = playground.name;
-    await playground.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'app'`);
+    const role = `${playground().name}_app`;
+    const schema = playground().name;
+    await playground().sql(`CREATE ROLE ${role} LOGIN PASSWORD 'app'`);
     try {
-      await playground.sql(`GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${role}`);
+      await playground().sql(`GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${role}`);
       const dataSource = await connect({ username: role, password: 'app', url: asUser(role) });
       await storeOn(dataSource, true, { schema }).prepare();
       expect(await relations()).toEqual(expect.arrayContaining(TABLES));
     } finally {
-      await Promise.all(dataSources.splice(0).map((dataSource) => dataSource.destroy()));
-      await playground.sql(`DROP OWNED BY ${role}`);
-      await playground.sql(`DROP ROLE ${role}`);
+      await disconnect();
+      await playground().sql(`DROP OWNED BY ${role}`);
+      await playground().sql(`DROP ROLE ${role}`);
     }
   });
 
-  test('creates a schema that is not there', async () => {
-    const schema = `${playground.name}_new`;
+  test('creates a schema that is not there, whatever its name', async () => {
+    const schema = `${playground().name}"'new`;
+    const quoted = `"${playground().name}""'new"`;
     try {
       await storeOn(await connect(), true, { schema }).prepare();
-      expect(await relations(schema)).toEqual(expect.arrayContaining(TABLES));
+      expect(await relations(quoted)).toEqual(expect.arrayContaining(TABLES));
+      await storeOn(await connect(), false, { schema }).prepare();
     } finally {
-      await playground.sql(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      await playground().sql(`DROP SCHEMA IF EXISTS ${quoted} CASCADE`);
     }
   });
 
@@ -157,7 +88,7 @@ describe('storage.migrate', () => {
 
 describe('outboxMigrations', () => {
   test('go up, leave storage.migrate nothing to do, and go down again', async () => {
-    const dataSource = await connect({ migrations: outboxMigrations, schema: playground.name });
+    const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name });
     const done = await dataSource.runMigrations();
     expect(done.map(({ name }) => name)).toEqual(['CreateOutbox1795219200000']);
     expect(await relations()).toEqual(expect.arrayContaining(TABLES));
@@ -173,6 +104,19 @@ describe('outboxMigrations', () => {
     expect(await description()).toEqual(asMigrated);
   });
 
+  test('go into the schema of the data source, where storage.migrate would put the tables', async () => {
+    const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name, extra: {} });
+    await dataSource.runMigrations();
+    expect(await relations()).toEqual(expect.arrayContaining(TABLES));
+    await storeOn(
+      dataSource,
+      false,
+      storageNames(dataSource, { table: 'outbox', inboxTable: 'outbox_inbox' }),
+    ).prepare();
+    await dataSource.undoLastMigration();
+    expect((await relations()).filter((name) => name.startsWith('outbox'))).toEqual([]);
+  });
+
   test('run beside the application’s own, in one transaction or in one each', async () => {
     class CreateOrders1700000000000 {
       async up(runner: { query(sql: string): Promise<unknown> }) {
@@ -183,7 +127,7 @@ describe('outboxMigrations', () => {
     for (const transaction of ['all', 'each'] as const) {
       const dataSource = await connect({
         migrations: [CreateOrders1700000000000, ...outboxMigrations],
-        schema: playground.name,
+        schema: playground().name,
       });
       await dataSource.runMigrations({ transaction });
       expect(await relations()).toEqual(expect.arrayContaining([...TABLES, 'orders']));
@@ -192,7 +136,7 @@ describe('outboxMigrations', () => {
   });
 
   test('for other names make the same tables under those', async () => {
-    const names = { schema: playground.name, table: 'outgoing', inboxTable: 'incoming' };
+    const names = { schema: playground().name, table: 'outgoing', inboxTable: 'incoming' };
     const dataSource = await connect({ migrations: createOutboxMigrations(names) });
     await dataSource.runMigrations();
     await storeOn(dataSource, false, names).prepare();
@@ -215,7 +159,7 @@ describe('outboxMigrationSql', () => {
     const dataSource = await connect();
     await storeOn(dataSource, true).prepare();
     const migrated = await description();
-    await playground.sql(`DROP TABLE ${TABLES.map((table) => `${playground.name}.${table}`).join(', ')}`);
+    await playground().sql(`DROP TABLE ${TABLES.map((table) => `${playground().name}.${table}`).join(', ')}`);
     await dataSource.query(outboxMigrationSql());
     expect(await description()).toEqual(migrated);
     await storeOn(dataSource, false).prepare();
@@ -226,96 +170,8 @@ describe('outboxMigrationSql', () => {
   });
 });
 
-describe('the application’s own schema builder', () => {
-  test.each([
-    { schema: undefined, table: 'outbox', inboxTable: 'outbox_inbox' },
-    { schema: 'playground', table: 'outgoing', inboxTable: 'incoming' },
-  ])('wants no change of our tables: %j', async ({ schema, ...names }) => {
-    const storage = { ...names, schema: schema && playground.name };
-    const dataSource = await connect({
-      entities: [OutboxEventEntity, InboxEntity, Order],
-      schema: playground.name,
-    });
-    applyTableNames(dataSource, storage);
-    await storeOn(dataSource, true, storage).prepare();
-    const before = await description();
-    const { upQueries, downQueries } = await dataSource.driver.createSchemaBuilder().log();
-    const wanted = [...upQueries, ...downQueries].map(({ query }) => query);
-    expect(wanted.filter((query) => !query.includes('orders'))).toEqual([]);
-    expect(wanted.some((query) => query.startsWith('CREATE TABLE'))).toBe(true);
-    await dataSource.synchronize();
-    await playground.sql(`DROP TABLE ${playground.name}.orders`);
-    expect(await description()).toEqual(before);
-  });
-});
-
-describe('the entities', () => {
-  test.each([
-    ['the names of the options', { table: 'outgoing', inboxTable: 'incoming', withSchema: true }],
-    ['the default names', { table: 'outbox', inboxTable: 'outbox_inbox', withSchema: true }],
-    ['the connection’s own schema', { table: 'outbox', inboxTable: 'outbox_inbox', withSchema: false }],
-  ])('read and write under %s', async (_, { withSchema, ...names }) => {
-    const storage = { ...names, schema: withSchema ? playground.name : undefined };
-    const dataSource = await connect({ entities: [OutboxEventEntity, InboxEntity], entityPrefix: 'app_' });
-    applyTableNames(dataSource, storage);
-    await storeOn(dataSource, true, storage).prepare();
-    await playground.sql(
-      `INSERT INTO ${playground.name}.${names.table} (id, lane, type, key, payload, content_type, headers, expiration)
-       VALUES (gen_random_uuid(), 7, 'order.placed', 'k', '{"a":1}', 'application/json', '{"tenant":"acme"}', 5)`,
-    );
-    await playground.sql(
-      `INSERT INTO ${playground.name}.${names.inboxTable} VALUES ('orders.handler', 'event-1')`,
-    );
-    expect(await dataSource.getRepository(OutboxEventEntity).find()).toEqual([
-      {
-        seq: '1',
-        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        state: 'pending',
-        type: 'order.placed',
-        key: 'k',
-        payload: Buffer.from('{"a":1}'),
-        contentType: 'application/json',
-        headers: { tenant: 'acme' },
-        exchange: null,
-        correlationId: null,
-        expiration: '5',
-        priority: null,
-        createdAt: expect.any(Date),
-        availableAt: null,
-        attempts: 0,
-        lastError: null,
-        publishedAt: null,
-        returned: false,
-      },
-    ]);
-    expect(
-      await dataSource.getRepository(InboxEntity).findOneByOrFail({ consumer: 'orders.handler' }),
-    ).toEqual({
-      consumer: 'orders.handler',
-      eventId: 'event-1',
-      handledAt: expect.any(Date),
-    });
-    const pending = dataSource.getRepository(OutboxEventEntity).createQueryBuilder('e');
-    expect(await pending.where('e.state = :state', { state: 'pending' }).getCount()).toBe(1);
-  });
-
-  test('two data sources in one process keep their own names', async () => {
-    const entities = [OutboxEventEntity, InboxEntity];
-    const [one, other] = [await connect({ entities }), await connect({ entities })];
-    applyTableNames(one, { table: 'one', inboxTable: 'one_inbox' });
-    applyTableNames(other, { table: 'other', inboxTable: 'other_inbox' });
-    expect(one.getMetadata(OutboxEventEntity).tablePath).toBe('one');
-    expect(other.getMetadata(OutboxEventEntity).tablePath).toBe('other');
-  });
-
-  test('may be missing: the outbox itself does not need them', async () => {
-    const dataSource = await connect({ entities: [Order] });
-    expect(() => applyTableNames(dataSource, { table: 'a', inboxTable: 'b' })).not.toThrow();
-  });
-});
-
 function asUser(user: string): string {
-  const url = new URL(playground.databaseUrl);
+  const url = new URL(playground().databaseUrl);
   url.username = user;
   url.password = 'app';
   return url.href;

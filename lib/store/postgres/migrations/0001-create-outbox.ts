@@ -1,3 +1,4 @@
+import { quoted } from '../tables.js';
 import type { Migration } from './migration.js';
 
 /**
@@ -68,5 +69,5 @@ export const createOutbox: Migration = {
 
 /** `CREATE SCHEMA IF NOT EXISTS` asks for the right to create schemas even where there is nothing to create. */
 const createSchema = (schema: string) => `DO $$ BEGIN
-  IF to_regnamespace('"${schema}"') IS NULL THEN CREATE SCHEMA "${schema}"; END IF;
+  IF to_regnamespace('${quoted(schema).replaceAll("'", "''")}') IS NULL THEN CREATE SCHEMA ${quoted(schema)}; END IF;
 END $$`;
