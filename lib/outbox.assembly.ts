@@ -14,7 +14,7 @@ import { settledWithin } from './policy/deadline.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
 import { createPruner } from './relay/pruner.js';
 import { OutboxRelay } from './relay/relay.js';
-import { applyTableNames } from './store/apply-table-names.js';
+import { applyTableNames, storageNames } from './store/apply-table-names.js';
 import { PostgresStore } from './store/postgres/postgres-store.js';
 import { tables } from './store/postgres/tables.js';
 import type { OutboxStore } from './store/store.js';
@@ -38,9 +38,10 @@ export async function assemble(
   registry: JobRegistry | undefined,
 ): Promise<OutboxParts> {
   const { storage, emit, relay, rabbitmq, retention, consumers } = options;
-  applyTableNames(dataSource, storage);
+  const names = storageNames(dataSource, storage);
+  applyTableNames(dataSource, names);
   const store = new PostgresStore(dataSource, {
-    tables: tables(storage),
+    tables: tables(names),
     migrate: storage.migrate,
     parking: relay.onDead === 'park',
     deletePublished: retention === 0,
@@ -95,15 +96,16 @@ export async function assemble(
 /** Starts what this process is for. Consumers last: by then what their handlers need is running. */
 export async function start(parts: OutboxParts, handlers: Parameters<Consumers['start']>[0]): Promise<void> {
   const { options, broker, relay, pruner, consumers } = parts;
+  if (handlers.length > 0) {
+    await broker.startConsuming();
+    await consumers.prepare(handlers);
+  }
   if (options.relay.enabled || handlers.length > 0) await broker.startPublishing();
   if (options.relay.enabled) {
     relay.start();
     pruner?.start();
   }
-  if (handlers.length > 0) {
-    await broker.startConsuming();
-    await consumers.start(handlers);
-  }
+  if (handlers.length > 0) await consumers.start(handlers);
 }
 
 /** Nothing new begins from here on. A broker that does not answer the cancel is not waited for. */

@@ -120,7 +120,7 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
     if (!consumers.enabled) return [];
     const invoker = new Invoker(this.contexts, this.moduleRef);
     const defaults = { service, outbox: this.name, prefetch: consumers.prefetch, retry: consumers.retry };
-    return new HandlerExplorer(this.discovery, this.scanner, this.moduleRef, invoker, defaults).explore();
+    return new HandlerExplorer(this.discovery, this.scanner, invoker, defaults).explore();
   }
 }
 

@@ -27,7 +27,7 @@ export interface IncomingMessage {
 /** One message in a consumer's hands. Exactly one of `ack` and `requeue` ends it; later calls do nothing. */
 export interface Delivery {
   readonly message: IncomingMessage;
-  /** Aborts when the broker has taken the message back: the channel it came on is gone. */
+  /** Of this delivery alone. Aborts when the broker has taken the message back: the channel it came on is gone. */
   readonly lost: AbortSignal;
   ack(): void;
   /** Back to the queue, for another consumer. Not for failures: those are retried with a delay. */
@@ -53,6 +53,12 @@ export interface Subscription {
 
 /** The consuming side of a broker. */
 export interface EventSubscriber {
+  /**
+   * Looks at what all subscriptions of this process will need, before the first of them.
+   * @throws {TopologyMissingError} naming everything that is missing, if it is not for us to declare
+   */
+  prepare(requests: readonly SubscriptionRequest[]): Promise<void>;
+
   /**
    * Consumes a queue until cancelled, through every loss of connection, channel or queue. Resolves when it consumes, or
    * when the broker cannot be reached (it then begins as soon as it can).

@@ -1,9 +1,10 @@
 import type { Logger } from '@nestjs/common';
-import type { Delivery, EventSubscriber, Subscription } from '../broker/subscriber.js';
+import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
 import type { Codecs } from '../event/codecs/codecs.js';
 import type { Tracking } from '../event/tracking.js';
 import { settledWithin } from '../policy/deadline.js';
 import { DeliveryPipeline } from './delivery.js';
+import { describeFailure } from './failure.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
 
 /** All handlers of a process: starts them, and brings them to an orderly end. */
@@ -18,6 +19,11 @@ export class Consumers {
     private readonly tracking: Tracking,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {}
+
+  /** @throws {TopologyMissingError} naming all that the broker lacks, if it is not for us to declare */
+  prepare(handlers: readonly Handler[]): Promise<void> {
+    return this.subscriber.prepare(handlerQueues(handlers).map(requestFor));
+  }
 
   /** Resolves when all of them consume, or when the broker cannot be reached; consuming then begins when it can. */
   async start(handlers: readonly Handler[]): Promise<void> {
@@ -44,7 +50,6 @@ export class Consumers {
   }
 
   private async subscribe(queue: HandlerQueue): Promise<void> {
-    const { name, handlers } = queue;
     const pipeline = new DeliveryPipeline(
       queue,
       this.subscriber,
@@ -53,14 +58,8 @@ export class Consumers {
       this.stopping.signal,
       this.logger,
     );
-    const request = {
-      queue: name,
-      patterns: handlers.flatMap(({ patterns }) => patterns),
-      prefetch: Math.max(...handlers.map(({ prefetch }) => prefetch)),
-      delays: handlers.flatMap(({ retry }) => retry.delays),
-    };
     this.subscriptions.push(
-      await this.subscriber.subscribe(request, (delivery) => this.track(pipeline, delivery)),
+      await this.subscriber.subscribe(requestFor(queue), (delivery) => this.track(pipeline, delivery)),
     );
   }
 
@@ -69,9 +68,18 @@ export class Consumers {
       .process(delivery)
       // A bug of ours, not of the handler: the message stays unsettled and comes back with the channel's end.
       .catch((error: unknown) =>
-        this.logger.error(`Event ${delivery.message.id} could not be settled: ${String(error)}`),
+        this.logger.error(`Event ${delivery.message.id} could not be settled: ${describeFailure(error)}`),
       )
       .finally(() => this.running.delete(work));
     this.running.add(work);
   }
+}
+
+function requestFor({ name, handlers }: HandlerQueue): SubscriptionRequest {
+  return {
+    queue: name,
+    patterns: handlers.flatMap(({ patterns }) => patterns),
+    prefetch: Math.max(...handlers.map(({ prefetch }) => prefetch)),
+    delays: handlers.flatMap(({ retry }) => retry.delays),
+  };
 }

@@ -1,10 +1,11 @@
 import type { Logger } from '@nestjs/common';
-import type { Delivery, EventSubscriber, Failure, IncomingMessage } from '../broker/subscriber.js';
+import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subscriber.js';
 import type { Codecs } from '../event/codecs/codecs.js';
 import { matchesPattern } from '../event/pattern.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
 import { durationText } from '../policy/duration.js';
 import { EventContext } from './event-context.js';
+import { describeFailure, failureOf } from './failure.js';
 import type { Handler, HandlerQueue } from './handler.js';
 import { outcomeOf, type Outcome } from './outcome.js';
 import { Reject } from './signals.js';
@@ -72,14 +73,15 @@ export class DeliveryPipeline {
 
   /** Tries until the copy is safe, unless the channel goes or the process has to stop. */
   private async forward(delivery: Delivery, send: () => Promise<void>): Promise<boolean> {
-    const over = AbortSignal.any([delivery.lost, this.stopping]);
-    for (let wait = FORWARD_BACKOFF.first; !over.aborted; wait = Math.min(FORWARD_BACKOFF.most, wait * 2)) {
+    const over = [delivery.lost, this.stopping];
+    const { first, most } = FORWARD_BACKOFF;
+    for (let wait = first; !over.some(({ aborted }) => aborted); wait = Math.min(most, wait * 2)) {
       try {
         await send();
         return true;
       } catch (error) {
         this.logger.warn(
-          `${this.describe(delivery.message)}: its retry or dead letter is not safe yet: ${describeError(error)}`,
+          `${this.describe(delivery.message)}: its retry or dead letter is not safe yet: ${describeFailure(error)}`,
         );
         await sleep(wait, over);
       }
@@ -91,10 +93,10 @@ export class DeliveryPipeline {
     if (outcome.kind === 'retry') {
       const { delay, error } = outcome;
       this.logger.warn(
-        `${this.describe(message)} failed, again in ${durationText(delay)}: ${describeError(error)}`,
+        `${this.describe(message)} failed, again in ${durationText(delay)}: ${describeFailure(error)}`,
       );
     } else if (outcome.kind === 'dead') {
-      this.logger.error(`${this.describe(message)} is a dead letter: ${describeError(outcome.error)}`);
+      this.logger.error(`${this.describe(message)} is a dead letter: ${describeFailure(outcome.error)}`);
     }
   }
 
@@ -113,33 +115,14 @@ function unmatched({ routingKey }: IncomingMessage, { name, handlers }: HandlerQ
   };
 }
 
-function failureOf(error: unknown): Failure {
-  const isError = error instanceof Error;
-  return {
-    type: isError ? error.name : typeof error,
-    message: isError ? error.message : describeError(error),
-    stack: isError ? error.stack : undefined,
-    at: new Date(),
-  };
-}
-
-function describeError(error: unknown): string {
-  if (error instanceof Error) return `${error.name}: ${error.message}`;
-  try {
-    return typeof error === 'string' ? error : (JSON.stringify(error) ?? String(error));
-  } catch {
-    return String(error);
-  }
-}
-
-/** Ends early when the signal aborts. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/** Ends early when a signal aborts. */
+function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
+    for (const signal of signals) signal.addEventListener('abort', done);
     function done() {
       clearTimeout(timer);
-      signal.removeEventListener('abort', done);
+      for (const signal of signals) signal.removeEventListener('abort', done);
       resolve();
     }
   });

@@ -1,11 +1,13 @@
+import type { Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef, type ContextId } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { describeValue } from '../errors/describe-value.js';
 import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { patternProblem, patternsOverlap } from '../event/pattern.js';
 import { resolveRetry } from '../options/retry.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { Handler } from './handler.js';
-import type { Invoker, Provider } from './invoker.js';
+import type { Invoker, InvokerTarget, Provider } from './invoker.js';
 import { onEventMetadata, type OnEventMetadata, type OnEventOptions } from './on-event.decorator.js';
 
 export interface HandlerDefaults {
@@ -22,7 +24,6 @@ export class HandlerExplorer {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
-    private readonly moduleRef: ModuleRef,
     private readonly invoker: Invoker,
     private readonly defaults: HandlerDefaults,
   ) {}
@@ -30,16 +31,14 @@ export class HandlerExplorer {
   /** @throws {InvalidHandlerError} for a wrong pattern or option, or two handlers that would share an event */
   explore(): Handler[] {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    const handlers = wrappers.flatMap((wrapper) => this.handlersOf(wrapper));
+    const handlers = distinct(wrappers).flatMap((wrapper) => this.handlersOf(wrapper));
     assertDisjoint(handlers);
     return handlers;
   }
 
   private handlersOf(wrapper: InstanceWrapper): Handler[] {
-    const { metatype } = wrapper;
-    const prototype =
-      (metatype as { prototype?: Provider } | null)?.prototype ?? prototypeOf(wrapper.instance);
-    if (wrapper.isAlias || !prototype) return [];
+    const prototype = prototypeOf(wrapper);
+    if (!prototype) return [];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const found = onEventMetadata(prototype[method] as object).filter(({ options }) =>
         this.isOurs(options),
@@ -59,13 +58,10 @@ export class HandlerExplorer {
     metadata: OnEventMetadata,
     index: number,
   ): Handler {
-    const className = wrapper.name;
-    const name = `${className}.${method}`;
+    const name = `${prototype.constructor.name}.${method}`;
     const { patterns, options } = metadata;
     assertPatterns(name, patterns);
-    const target = wrapper.isDependencyTreeStatic()
-      ? { instance: wrapper.instance as Provider }
-      : { instance: prototype, resolve: (contextId: ContextId) => this.resolve(wrapper, contextId) };
+    assertKnown(name, options);
     return {
       name,
       queue: queueName(
@@ -75,19 +71,41 @@ export class HandlerExplorer {
       patterns,
       prefetch: prefetch(name, options.prefetch ?? this.defaults.prefetch),
       retry: options.retry === undefined ? this.defaults.retry : retry(name, options.retry),
-      invoke: this.invoker.invokeFor({ ...target, method, inquirerId: wrapper.id }),
+      invoke: this.invoker.invokeFor({ ...targetOf(wrapper, prototype), method }),
     };
-  }
-
-  private resolve(wrapper: InstanceWrapper, contextId: ContextId): Promise<Provider> {
-    return this.moduleRef.resolve<Provider>(wrapper.token as string, contextId, { strict: false });
   }
 }
 
-const prototypeOf = (instance: unknown): Provider | undefined =>
-  typeof instance === 'object' && instance !== null
+/** Without aliases, and without factories that hand on what another provider has made. */
+function distinct(wrappers: readonly InstanceWrapper[]): InstanceWrapper[] {
+  const own = wrappers.filter(({ isAlias }) => !isAlias);
+  const made = new Set<unknown>(own.filter((one) => !one.isNotMetatype).map(({ instance }) => instance));
+  return own.filter((one) => {
+    if (!one.isNotMetatype) return true;
+    const first = !made.has(one.instance);
+    made.add(one.instance);
+    return first;
+  });
+}
+
+/** Of a class Nest instantiates: the class's. Of a value, or what a factory made: its own. */
+function prototypeOf({ isNotMetatype, metatype, instance }: InstanceWrapper): Provider | undefined {
+  if (!isNotMetatype) return (metatype as Type<Provider>).prototype;
+  return typeof instance === 'object' && instance !== null
     ? (Object.getPrototypeOf(instance) as Provider)
     : undefined;
+}
+
+/** Request-scoped and transient providers get an instance per message. */
+function targetOf(wrapper: InstanceWrapper, prototype: Provider): Omit<InvokerTarget, 'method'> {
+  const { id: inquirerId, token, host } = wrapper;
+  const target = { inquirerId, moduleToken: host?.token ?? '' };
+  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)
+    return { ...target, instance: wrapper.instance as Provider };
+  const moduleRef = host?.getProviderByKey<ModuleRef>(ModuleRef).instance as ModuleRef;
+  const resolve = (contextId: ContextId) => moduleRef.resolve<Provider>(token as string, contextId);
+  return { ...target, instance: prototype, resolve };
+}
 
 function assertPatterns(handler: string, patterns: readonly string[]): void {
   if (patterns.length === 0) throw new InvalidHandlerError(handler, 'at least one pattern is needed');
@@ -97,12 +115,19 @@ function assertPatterns(handler: string, patterns: readonly string[]): void {
   }
 }
 
-function queueName(handler: string, queue: string): string {
-  const bytes = Buffer.byteLength(queue);
-  if (bytes >= 1 && bytes <= 240 && !queue.startsWith('amq.')) return queue;
+const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>(['queue', 'prefetch', 'retry']);
+
+function assertKnown(handler: string, options: OnEventOptions): void {
+  const unknown = Object.keys(options).find((option) => !OPTIONS.has(option));
+  if (unknown !== undefined) throw new InvalidHandlerError(handler, `"${unknown}" is not an option.`);
+}
+
+function queueName(handler: string, queue: unknown): string {
+  const bytes = typeof queue === 'string' ? Buffer.byteLength(queue) : 0;
+  if (typeof queue === 'string' && bytes >= 1 && bytes <= 240 && !queue.startsWith('amq.')) return queue;
   throw new InvalidHandlerError(
     handler,
-    `queue must be 1 to 240 bytes and not begin with "amq.", got "${queue}".`,
+    `queue must be a name of 1 to 240 bytes that does not begin with "amq.", got ${describeValue(queue)}.`,
   );
 }
 
@@ -110,7 +135,7 @@ function prefetch(handler: string, value: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= 65_535) return value;
   throw new InvalidHandlerError(
     handler,
-    `prefetch must be an integer from 1 to 65535, got ${String(value)}.`,
+    `prefetch must be an integer from 1 to 65535, got ${describeValue(value)}.`,
   );
 }
 
@@ -118,7 +143,10 @@ function retry(handler: string, options: Parameters<typeof resolveRetry>[0]): Re
   try {
     return resolveRetry(options);
   } catch (error) {
-    throw new InvalidHandlerError(handler, `retry: ${(error as Error).message}.`);
+    throw new InvalidHandlerError(
+      handler,
+      `retry ${(error as Error).message}, got ${describeValue(options)}.`,
+    );
   }
 }
 
@@ -132,7 +160,7 @@ function assertDisjoint(handlers: readonly Handler[]): void {
       if (!clash) continue;
       const who =
         other.name === handler.name
-          ? 'it is provided by two modules, or decorated twice'
+          ? 'it is provided more than once, or decorated twice'
           : `${other.name} consumes it too`;
       throw new InvalidHandlerError(
         handler.name,

@@ -21,6 +21,8 @@ export interface InvokerTarget {
   readonly resolve?: (contextId: ContextId) => Promise<Provider>;
   /** Id Nest knows the provider by. */
   readonly inquirerId: string;
+  /** Token of the module it belongs to, where Nest keeps its guards, pipes, interceptors and filters. */
+  readonly moduleToken: string;
 }
 
 /** Runs handlers as Nest runs its own: guards, interceptors, pipes and filters, in context type `'rpc'`. */
@@ -44,14 +46,16 @@ export class Invoker {
    * Filters run apart from the rest, so that the original error stays known: a catch-all filter turns every error into
    * an Observable of a generic object, and with it gone nobody could tell a validation error from a time-out.
    */
-  private pipeline(instance: Provider, { method, inquirerId }: InvokerTarget, contextId?: ContextId): Invoke {
+  private pipeline(instance: Provider, target: InvokerTarget, contextId?: ContextId): Invoke {
+    const { method, inquirerId, moduleToken } = target;
     const callback = instance[method] as Method;
+    const contexts = contextsOf(this.contexts, moduleToken);
     const create = (
       what: Method,
       parameters: string,
       options: { guards: boolean; interceptors: boolean; filters: boolean },
     ) =>
-      this.contexts.create(
+      contexts.create(
         instance,
         what,
         method,
@@ -70,12 +74,23 @@ export class Invoker {
     });
     return async (payload, context) => {
       try {
-        await resultOf(await run(payload, context));
+        await run(payload, context);
       } catch (error) {
         await filtered(() => filter(payload, context, error), error);
       }
     };
   }
+}
+
+/**
+ * Nest's creator of pipelines, told what it cannot know. It looks for the host among providers, and would silently
+ * leave out the enhancers of a controller; and to it an Observable that completes empty is an error.
+ */
+function contextsOf(contexts: ExternalContextCreator, moduleToken: string): ExternalContextCreator {
+  return Object.create(contexts, {
+    getContextModuleKey: { value: () => moduleToken },
+    transformToResult: { value: resultOf },
+  }) as ExternalContextCreator;
 }
 
 const NO_PARAMETERS = 'nestjs-rabbitmq-outbox:no-parameters';

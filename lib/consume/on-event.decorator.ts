@@ -23,6 +23,9 @@ export interface OnEventMetadata {
 
 const ON_EVENT = Symbol('nestjs-rabbitmq-outbox:on-event');
 
+/** Nest's `ENTRY_PROVIDER_WATERMARK`. */
+const ENTRY_PROVIDER = '__entryProvider__';
+
 /**
  * Handles events whose type matches: `'order.placed'`, `'order.*'` (one word), `'order.#'` (any number of words), a
  * list of patterns, or an `@OutboxEvent()` class. For a method of any provider or controller; several may stand on one
@@ -30,7 +33,7 @@ const ON_EVENT = Symbol('nestjs-rabbitmq-outbox:on-event');
  * and `@Ctx()` ask; guards, pipes, interceptors and filters apply, with context type `'rpc'`.
  *
  * It must be safe to run twice for one event: delivery is at least once.
- * @throws {InvalidHandlerError} at start, for a pattern or an option that is wrong
+ * @throws {InvalidHandlerError} at start, for a pattern or an option that is wrong; at once, if it is not on a method
  */
 export function OnEvent<Pattern extends string>(
   pattern: Known<Pattern> | readonly Known<Pattern>[],
@@ -44,11 +47,21 @@ export function OnEvent(
   what: string | readonly string[] | EventClass,
   options: OnEventOptions = {},
 ): HandlerDecorator<unknown> {
-  return (target, name, descriptor) => {
-    const method = descriptor.value as object;
-    const patterns = patternsOf(what, `${target.constructor.name}.${String(name)}`);
+  return (target, name, descriptor?: PropertyDescriptor) => {
+    const method: unknown = descriptor?.value;
+    const { name: owner } = typeof target === 'function' ? target : target.constructor;
+    const handler = `${owner}.${String(name)}`;
+    if (typeof target === 'function' || typeof name === 'symbol' || typeof method !== 'function') {
+      throw new InvalidHandlerError(
+        handler,
+        'it belongs on a method with a name: not on a static one, an accessor, a property or a symbol.',
+      );
+    }
+    const patterns = patternsOf(what, handler);
     // Decorators run from the last to the first: put in front, they keep the order they are written in.
     Reflect.defineMetadata(ON_EVENT, [{ patterns, options }, ...onEventMetadata(method)], method);
+    // Tells Nest that calls come in here, so that its request-scoped global enhancers apply.
+    Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
   };
 }
 
@@ -60,12 +73,10 @@ export function onEventMetadata(method: object): readonly OnEventMetadata[] {
 }
 
 function patternsOf(what: string | readonly string[] | EventClass, handler: string): string[] {
-  if (typeof what === 'string') return [what];
-  if (typeof what !== 'function') return [...what];
+  if (typeof what !== 'function') return Array.isArray(what) ? [...(what as string[])] : [what as string];
   const description = eventDescription(what);
-  if (!description)
-    throw new InvalidHandlerError(handler, `${what.name} is not an event class: it has no @OutboxEvent().`);
-  return [description.type];
+  if (description) return [description.type];
+  throw new InvalidHandlerError(handler, `${what.name} is not an event class: it has no @OutboxEvent().`);
 }
 
 /** While no events are registered with the compiler, everything is allowed. */

@@ -13,11 +13,16 @@ export type Outcome =
 /** The wait for `throw new Retry()` when the policy has no delay left to take. */
 const RETRY_DELAY = 1_000;
 
-/** Decides by classes and status codes, never by message texts. `attempt` 1 = the first. */
+/** Decides by classes and status codes, never by message texts. `attempt` 1 = the first. Never throws. */
 export function outcomeOf(error: unknown, attempt: number, policy: RetryPolicy): Outcome {
-  if (is(error, Abort)) return { kind: 'aborted' };
-  if (is(error, Retry)) return { kind: 'retry', delay: askedDelay(error, attempt, policy), error };
-  if (isFinal(error) || refusesRetry(policy, error)) return { kind: 'dead', error };
+  try {
+    if (is(error, Abort)) return { kind: 'aborted' };
+    if (is(error, Retry)) return { kind: 'retry', delay: askedDelay(error, attempt, policy), error };
+    if (isFinal(error)) return { kind: 'dead', error };
+  } catch {
+    // What was thrown throws again when it is looked at: an error like any other.
+  }
+  if (refusesRetry(policy, error)) return { kind: 'dead', error };
   const delay = nextDelay(policy, attempt);
   return delay === undefined ? { kind: 'dead', error } : { kind: 'retry', delay, error };
 }
@@ -34,9 +39,9 @@ function isFinal(error: unknown): boolean {
 
 /** A 4xx `HttpException`, which is what Nest's pipes and guards throw. By shape, so that copies of Nest agree. */
 function isClientError(error: unknown): boolean {
-  const { getStatus } = error as { getStatus?: unknown };
-  if (!(error instanceof Error) || typeof getStatus !== 'function') return false;
-  const status: unknown = getStatus.call(error);
+  if (!(error instanceof Error) || !('getStatus' in error) || typeof error.getStatus !== 'function')
+    return false;
+  const status: unknown = error.getStatus();
   return typeof status === 'number' && status >= 400 && status < 500;
 }
 

@@ -16,7 +16,7 @@ export interface EventToWrite {
   readonly payload: unknown;
   readonly options: EmitOptions;
   /** What its class says, if it has one. */
-  readonly description: EventDescription | undefined;
+  readonly description?: EventDescription | undefined;
 }
 
 export function emitCall(args: readonly unknown[]): EmitCall {

@@ -20,20 +20,28 @@ export interface EmitDefaults {
   readonly expiration?: number | undefined;
 }
 
-/** Checks everything that could fail later, while the caller can still be told, and encodes the payload. */
-export async function newEvent(
+/** The event as it will be written, after the checks its class asks for. */
+export async function checkedEvent(
   event: EventToWrite,
   defaults: EmitDefaults,
   chain: TrackingContext | undefined,
 ): Promise<NewEvent> {
-  const { type, description } = event;
+  const { type, payload, description } = event;
+  if (!needsValidation(payload, description?.schema)) return newEvent(event, defaults, chain);
+  return newEvent(event, defaults, chain, await validated(type, payload, description?.schema));
+}
+
+/** Checks everything that could fail later, while the caller can still be told, and encodes the payload. */
+export function newEvent(
+  event: EventToWrite,
+  defaults: EmitDefaults,
+  chain?: TrackingContext,
+  payload: unknown = event.payload,
+): NewEvent {
+  const { type } = event;
   assertEventType(type);
   const options = optionsOf(event, chain);
   assertOptions(type, options);
-  const schema = description?.schema;
-  const payload = needsValidation(event.payload, schema)
-    ? await validated(type, event.payload, schema)
-    : event.payload;
   const { body, contentType } = encode(type, payload, options, defaults);
   return {
     id: options.id?.toLowerCase() ?? newEventId(),

@@ -11,7 +11,7 @@ import type { OutboxStore } from '../store/store.js';
 import type { AmbientTransaction } from './ambient-transaction.js';
 import { classEvent, emitCall, type EmitCall, type EventToWrite } from './emit-arguments.js';
 import type { EmitOptions, EventToEmit } from './emit-options.js';
-import { newEvent, type EmitDefaults } from './new-event.js';
+import { checkedEvent, type EmitDefaults } from './new-event.js';
 import { transactionOf, type EmitTarget, type TransactionHandle } from './transaction.js';
 import type { TransactionHooks } from './transaction-hooks.js';
 
@@ -138,7 +138,7 @@ export class OutboxService {
     chain: ReturnType<Tracking['current']>,
   ): Promise<string[]> {
     const rows: NewEvent[] = [];
-    for (const event of events) rows.push(await newEvent(event, this.defaults, chain));
+    for (const event of events) rows.push(await checkedEvent(event, this.defaults, chain));
     const written = await this.store.append(transaction, rows);
     if (written < rows.length) this.tellOfDuplicates(rows, written);
     if (written > 0) this.hooks.emitted(transaction);

@@ -52,7 +52,7 @@ export interface ConnectionOptions {
 export interface StorageOptions {
   /** Name of the TypeORM data source the tables live in. Default `'default'`. */
   dataSource?: string;
-  /** Database schema of the tables. Default: the connection's own. */
+  /** Database schema of the tables. Default: the data source's own. */
   schema?: string;
   /** Default `'outbox'`. */
   table?: string;

@@ -18,7 +18,7 @@ export function createPruner(
   const interval = Math.max(1_000, Math.min(LONGEST_INTERVAL, retention / 10));
   const prune = async (stopping: AbortSignal) => {
     try {
-      while (!stopping.aborted && (await store.prune(retention, BATCH)) === BATCH);
+      for await (const _ of store.prune(retention, BATCH)) if (stopping.aborted) return;
     } catch (error) {
       logger.warn(
         `Published events could not be pruned, tried again in ${interval} ms: ${(error as Error).message}`,

@@ -7,6 +7,12 @@ export interface StorageNames {
   readonly inboxTable: string;
 }
 
+/** The names in full: without a schema of their own the tables live in that of the data source. */
+export function storageNames(dataSource: DataSource, names: StorageNames): StorageNames {
+  const { schema } = dataSource.options as { schema?: string };
+  return { ...names, schema: names.schema ?? schema };
+}
+
 /** Points the entities at the configured tables, in the metadata of this one data source. */
 export function applyTableNames(dataSource: DataSource, { schema, table, inboxTable }: StorageNames): void {
   for (const [entity, name] of [

@@ -20,15 +20,15 @@ export interface OutboxStore {
   openReader(): EventReader;
 
   /**
-   * Deletes up to `limit` published rows older than `retention` ms, in a short transaction of its own.
-   * Never touches a row that was not published. Resolves to the number deleted.
+   * Deletes published rows older than `retention` ms, step by step: each step looks at up to `limit` rows, in a short
+   * transaction of its own, and yields the number deleted. Never touches a row that was not published.
    */
-  prune(retention: number, limit: number): Promise<number>;
+  prune(retention: number, limit: number): AsyncIterable<number>;
 
   /** Counts are exact up to `limit` and capped there, so that they stay cheap on a table of any size. */
   stats(limit: number): Promise<StoreStats>;
 
-  /** Ends the connections the store opened itself. The application's data source is left alone. */
+  /** Ends the connections the store opened itself, for good. The application's data source is left alone. */
   close(): Promise<void>;
 }
 

@@ -31,20 +31,28 @@ export class ShopProcess {
     this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal }) as Exit);
   }
 
+  /** For those who must be able to stop it even if it never gets ready. */
+  static launch(env: Record<string, string> = {}): ShopProcess {
+    return new ShopProcess(env);
+  }
+
+  static start(env: Record<string, string> = {}): Promise<ShopProcess> {
+    return ShopProcess.launch(env).ready();
+  }
+
   /** Resolves once the process says that it works. Rejects with what it said if it ends before. */
-  static async start(env: Record<string, string> = {}): Promise<ShopProcess> {
-    const shop = new ShopProcess(env);
-    const ready = new Promise<void>((resolve) => {
-      shop.child.stdout?.on('data', () => READY.test(shop.output) && resolve());
+  async ready(): Promise<this> {
+    const said = new Promise<void>((resolve) => {
+      this.child.stdout?.on('data', () => READY.test(this.output) && resolve());
     });
-    const ended = shop.exited.then(({ code }) => {
-      throw new Error(`The shop ended with ${code} before it was ready:\n${shop.output}`);
+    const ended = this.exited.then(({ code }) => {
+      throw new Error(`The shop ended with ${code} before it was ready:\n${this.output}`);
     });
-    await Promise.race([ready, ended]);
+    await Promise.race([said, ended]);
     // From here on its end is the business of whoever stops it.
     ended.catch(() => {});
-    shop.url = READY.exec(shop.output)?.[1] ?? '';
-    return shop;
+    this.url = READY.exec(this.output)?.[1] ?? '';
+    return this;
   }
 
   /** For a process that is expected to refuse to start. */

@@ -182,10 +182,10 @@ describe('the shop in three processes', () => {
   let servers: RealServers;
   const running: ShopProcess[] = [];
 
-  async function start(role: string): Promise<ShopProcess> {
-    const shop = await ShopProcess.start({ ...servers.env, ROLE: role });
+  function start(role: string): Promise<ShopProcess> {
+    const shop = ShopProcess.launch({ ...servers.env, ROLE: role });
     running.push(shop);
-    return shop;
+    return shop.ready();
   }
 
   beforeEach(async () => {

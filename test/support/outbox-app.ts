@@ -114,7 +114,10 @@ export async function startApp(playground: Playground, settings: TestAppSettings
     controllers: settings.controllers ?? [],
   }).compile();
   app.useLogger(process.env['TEST_LOGS'] ? ['log', 'warn', 'error'] : false);
-  await app.init();
+  await app.init().catch(async (error: unknown) => {
+    await app.close(); // The data source is not the outbox's to end.
+    throw error;
+  });
   const outbox = app.get(OutboxService);
   const dataSource = app.get(DataSource);
   return {

@@ -18,8 +18,18 @@ export async function resolveRabbitMq() {
 
 /** Starts a private RabbitMQ node on free ports: local binaries, else Debian's packages unpacked into the cache. */
 export async function startRabbitMq(options = {}) {
-  const { config = '', plugins = [], name = 'outbox' } = options;
   const installation = options.installation ?? (await findInstallation());
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce({ config: '', plugins: [], name: 'outbox', ...options, installation });
+    } catch (error) {
+      // Between the look for free ports and the bind, another process may have taken one.
+      if (!/eaddrinuse|in use|already a epmd/i.test(error.message) || attempt === 3) throw error;
+    }
+  }
+}
+
+async function startOnce({ installation, config, plugins, name }) {
   const directory = await mkdtemp(path.join(tmpdir(), 'outbox-rabbitmq-'));
   const watchdog = new Watchdog({ signal: 'SIGKILL', directories: [directory] });
   const [amqp, distribution, epmd, management] = await freePorts(4);
@@ -32,7 +42,6 @@ export async function startRabbitMq(options = {}) {
     return node;
   } catch (error) {
     await node.close();
-    if (/eaddrinuse|address already in use/i.test(error.message)) return startRabbitMq(options);
     throw error;
   }
 }

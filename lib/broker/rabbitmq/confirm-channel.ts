@@ -2,12 +2,13 @@ import type { ConfirmChannel, Options } from 'amqplib';
 import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import { PublishRefusedError } from '../../errors/publish-refused.error.js';
 import type { PublishOutcome } from '../publisher.js';
+import { closeChannel } from './close-channel.js';
 
 export interface PublishRequest {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Buffer;
-  /** `messageId` must be unique among what is in flight: returns are told apart by it. */
+  /** `messageId` must be unique among what is in flight to one routing key: returns are told apart by it. */
   readonly properties: Options.Publish & { messageId?: string };
 }
 
@@ -30,7 +31,9 @@ export class ConfirmingChannel {
     channel.on('error', (reason: Error) => {
       error = reason;
     });
-    channel.on('return', ({ properties }) => this.returned.add(String(properties.messageId)));
+    channel.on('return', ({ fields, properties }) =>
+      this.returned.add(address(fields.exchange, fields.routingKey, properties.messageId as string)),
+    );
     this.closed = new Promise((resolve) => {
       // Before amqplib's own listener, which fails everything unconfirmed: by then we must know it is not a nack.
       channel.prependListener('close', () => {
@@ -48,7 +51,7 @@ export class ConfirmingChannel {
     const { exchange, routingKey, body, properties } = request;
     try {
       this.channel.publish(exchange, routingKey, body, properties, (error: Error | null) => {
-        settled(error === null ? this.confirmed(properties.messageId) : this.failed());
+        settled(error === null ? this.confirmed(request) : this.failed());
       });
     } catch (error) {
       // amqplib refuses to encode it, or the channel closed this instant.
@@ -65,13 +68,13 @@ export class ConfirmingChannel {
     }
   }
 
-  async close(): Promise<void> {
-    await this.channel.close().catch(() => undefined);
+  close(): Promise<void> {
+    return closeChannel(this.channel);
   }
 
-  private confirmed(messageId: string | undefined): PublishOutcome {
-    if (this.returned.size === 0 || messageId === undefined) return CONFIRMED;
-    return this.returned.delete(messageId) ? RETURNED : CONFIRMED;
+  private confirmed({ exchange, routingKey, properties }: PublishRequest): PublishOutcome {
+    if (this.returned.size === 0) return CONFIRMED;
+    return this.returned.delete(address(exchange, routingKey, properties.messageId)) ? RETURNED : CONFIRMED;
   }
 
   private failed(): PublishOutcome {
@@ -79,3 +82,6 @@ export class ConfirmingChannel {
     return { kind: 'refused', error: new PublishRefusedError('RabbitMQ refused the message (basic.nack).') };
   }
 }
+
+/** One event can be on its way to several queues at once, as a retry of each. */
+const address = (...parts: Array<string | undefined>) => parts.join('\n');

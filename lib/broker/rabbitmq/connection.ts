@@ -1,7 +1,14 @@
 import type { Logger } from '@nestjs/common';
-import { connect, type AmqpConnectionManager } from 'amqp-connection-manager';
+import {
+  connect,
+  type AmqpConnectionManager,
+  type AmqpConnectionManagerOptions,
+} from 'amqp-connection-manager';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
+import type { Duplex } from 'node:stream';
 import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
+import { settledWithin } from '../../policy/deadline.js';
+import { ANSWER_TIMEOUT } from './close-channel.js';
 
 export interface RabbitConnectionSettings {
   readonly urls: readonly string[];
@@ -30,6 +37,7 @@ export interface ConnectionListener {
 export class RabbitConnection {
   private manager: AmqpConnectionManager | undefined;
   private readonly listeners = new Set<ConnectionListener>();
+  private readonly over = new AbortController();
   private closed = false;
 
   constructor(private readonly settings: RabbitConnectionSettings) {}
@@ -41,9 +49,18 @@ export class RabbitConnection {
     this.manager = connect([...urls], {
       heartbeatIntervalInSeconds: Math.max(1, Math.round(heartbeat / 1_000)),
       reconnectTimeInSeconds: reconnectDelay / 1_000,
-      connectionOptions: { timeout: heartbeat, ...socket, clientProperties: { connection_name: name } },
+      connectionOptions: {
+        timeout: heartbeat,
+        ...socket,
+        clientProperties: { connection_name: name },
+        signal: this.over.signal,
+      } as AmqpConnectionManagerOptions['connectionOptions'],
     });
-    this.manager.on('connect', () => this.tell((listener) => listener.connected?.()));
+    this.manager.on('connect', () => {
+      const model = this.model();
+      model.once('close', () => buryLater(model));
+      this.tell((listener) => listener.connected?.());
+    });
     this.manager.on('connectFailed', ({ err }) => this.down(err));
     this.manager.on('disconnect', ({ err }) => this.down(err));
     this.manager.on('blocked', ({ reason }) => this.tell((listener) => listener.blocked?.(reason)));
@@ -76,9 +93,10 @@ export class RabbitConnection {
     return this.model().createConfirmChannel();
   }
 
-  /** Gives the connection up and makes a new one: for a peer that no longer answers. */
+  /** Cuts the connection, and a new one is made: for a peer that no longer answers, nor would answer a close. */
   reconnect(): void {
-    if (!this.closed) this.manager?.reconnect();
+    const model = this.manager?.connection;
+    if (model && !this.closed) socketOf(model).destroy(new Error('RabbitMQ does not answer'));
   }
 
   /** Resolves when the first attempt to connect has ended, well or badly, or after `timeout` ms. */
@@ -96,10 +114,12 @@ export class RabbitConnection {
     });
   }
 
+  /** Says goodbye, but not for long: a peer that does not answer, or a connection still being made, is cut off. */
   async close(): Promise<void> {
     this.closed = true;
     this.listeners.clear();
-    await this.manager?.close().catch(() => undefined);
+    await settledWithin(Promise.resolve(this.manager?.close()), ANSWER_TIMEOUT);
+    this.over.abort();
   }
 
   private model(): ChannelModel {
@@ -137,4 +157,12 @@ export class RabbitConnection {
   private tell(what: (listener: ConnectionListener) => void): void {
     for (const listener of [...this.listeners]) what(listener);
   }
+}
+
+/** amqplib keeps it to itself, but nothing else ends a connection to a peer that has stopped answering. */
+const socketOf = ({ connection }: ChannelModel) => (connection as unknown as { stream: Duplex }).stream;
+
+/** A socket whose peer never says goodbye would outlive its connection, and keep the process alive. */
+function buryLater(model: ChannelModel): void {
+  setTimeout(() => socketOf(model).destroy(), ANSWER_TIMEOUT).unref();
 }

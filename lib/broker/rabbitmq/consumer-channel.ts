@@ -1,12 +1,14 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { settledWithin } from '../../policy/deadline.js';
 import type { Delivery } from '../subscriber.js';
+import { ANSWER_TIMEOUT, closeChannel } from './close-channel.js';
 import { fromDelivery } from './incoming.js';
 
 /** A channel that one queue is consumed on, and the deliveries made on it that are not settled yet. */
 export class ConsumerChannel {
-  private readonly lost = new AbortController();
+  /** One signal per delivery: handlers listen to theirs, and their listeners go with it. */
+  private readonly unsettled = new Set<AbortController>();
   private consumerTag: string | undefined;
-  private unsettled = 0;
   private retired = false;
 
   /** Settles when the channel has ended, with why. */
@@ -19,8 +21,8 @@ export class ConsumerChannel {
     });
     this.closed = new Promise((resolve) => {
       channel.once('close', () => {
-        this.lost.abort();
         resolve(reason);
+        this.takenBack();
       });
     });
   }
@@ -42,27 +44,20 @@ export class ConsumerChannel {
   }
 
   deliver(raw: ConsumeMessage): Delivery {
-    this.unsettled++;
-    let settled = false;
-    /** A delivery tag means something on its own channel only; when that is gone the broker has the message back. */
-    const settle = (how: () => void) => {
-      if (settled || this.lost.signal.aborted) return;
-      settled = true;
-      how();
-      this.unsettled--;
-      if (this.retired) this.closeWhenIdle();
-    };
+    const lost = new AbortController();
+    this.unsettled.add(lost);
     return {
       message: fromDelivery(raw),
-      lost: this.lost.signal,
-      ack: () => settle(() => this.channel.ack(raw)),
-      requeue: () => settle(() => this.channel.nack(raw, false, true)),
+      lost: lost.signal,
+      ack: () => this.settle(lost, () => this.channel.ack(raw)),
+      requeue: () => this.settle(lost, () => this.channel.nack(raw, false, true)),
     };
   }
 
   /** No more deliveries; those made can still be settled. */
   async cancel(): Promise<void> {
-    if (this.consumerTag !== undefined) await this.channel.cancel(this.consumerTag).catch(() => undefined);
+    if (this.consumerTag === undefined) return;
+    await settledWithin(this.channel.cancel(this.consumerTag), ANSWER_TIMEOUT);
   }
 
   /** The broker has cancelled the consumer: the channel closes once its last delivery is settled. */
@@ -71,11 +66,28 @@ export class ConsumerChannel {
     this.closeWhenIdle();
   }
 
-  async close(): Promise<void> {
-    await this.channel.close().catch(() => undefined);
+  close(): Promise<void> {
+    return closeChannel(this.channel);
+  }
+
+  /** A delivery tag means something on its own channel only; when that is gone the broker has the message back. */
+  private settle(delivery: AbortController, how: () => void): void {
+    if (!this.unsettled.delete(delivery)) return;
+    try {
+      how();
+    } catch {
+      // The channel is being closed, and takes the message back with it.
+    }
+    if (this.retired) this.closeWhenIdle();
+  }
+
+  private takenBack(): void {
+    const lost = [...this.unsettled];
+    this.unsettled.clear();
+    for (const delivery of lost) delivery.abort();
   }
 
   private closeWhenIdle(): void {
-    if (this.unsettled === 0) void this.close();
+    if (this.unsettled.size === 0) void this.close();
   }
 }

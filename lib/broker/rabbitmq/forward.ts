@@ -33,9 +33,25 @@ export function deadLetterCopy(
   });
 }
 
+/** The copy with none of the emitter's headers: when they cannot be sent on as they came. */
+export function withoutForeignHeaders(request: PublishRequest): PublishRequest {
+  const headers = Object.entries((request.properties.headers ?? {}) as Record<string, unknown>);
+  const ours = headers.filter(([name, value]) => name.startsWith('outbox-') && isShort(value));
+  return { ...request, properties: { ...request.properties, headers: Object.fromEntries(ours) } };
+}
+
+const isShort = (value: unknown) =>
+  Number.isFinite(value) || (typeof value === 'string' && Buffer.byteLength(value) <= 4_096);
+
+/**
+ * Headers that mean something to the broker (`x-…` are its own; `CC` and `BCC` would route the copy elsewhere, too), and
+ * those of an earlier failure.
+ */
+const NOT_COPIED = /^(x-.*|b?cc|outbox-error-.*)$/i;
+
 /**
  * The same message under another routing key: its own travels in a header. Its expiration stays behind, or a message
- * could vanish while it waits. The broker's `x-` headers are its own; RabbitMQ 4 ignores those a client sends.
+ * could vanish while it waits, and its `userId`, which the broker accepts from that user only.
  */
 function copy(message: IncomingMessage, exchange: string, routingKey: string, extra: object): PublishRequest {
   const { properties, content } = message.raw as ConsumeMessage;
@@ -43,9 +59,10 @@ function copy(message: IncomingMessage, exchange: string, routingKey: string, ex
     headers = {},
     expiration: _,
     deliveryMode: __,
+    userId: ___,
     ...rest
   } = properties as Options.Publish & { headers?: object };
-  const kept = Object.entries(headers).filter(([name]) => !/^x-/i.test(name));
+  const kept = Object.entries(headers).filter(([name]) => !NOT_COPIED.test(name));
   return {
     exchange,
     routingKey,

@@ -63,18 +63,30 @@ export class RabbitPublisher implements EventPublisher {
     return this.send(requests, timeout);
   }
 
-  /** As `publish`, for messages that are not events of the outbox: retries and dead letters. */
-  send(requests: readonly PublishRequest[], timeout: number): Promise<PublishOutcome[]> {
+  /**
+   * As `publish`, for messages that are not events of the outbox: retries and dead letters. With `patient`, the time a
+   * broker blocks us does not count: what was sent is answered when the alarm ends, and sent again would be there twice.
+   */
+  send(
+    requests: readonly PublishRequest[],
+    timeout: number,
+    { patient = false } = {},
+  ): Promise<PublishOutcome[]> {
     const channel = this.channel;
     if (!channel) return Promise.resolve(requests.map(() => unavailable(this.connection.target)));
     return new Promise((resolve) => {
       const outcomes = new Array<PublishOutcome | undefined>(requests.length);
       let waiting = requests.length;
       if (waiting === 0) resolve([]);
-      const deadline = setTimeout(() => {
+      const expire = () => {
+        if (this.blocked && patient) {
+          deadline = setTimeout(expire, timeout);
+          return;
+        }
         if (!this.blocked) this.connection.reconnect();
         finish();
-      }, timeout);
+      };
+      let deadline = setTimeout(expire, timeout);
       const finish = () => {
         clearTimeout(deadline);
         resolve(Array.from(outcomes, (outcome) => outcome ?? unanswered(timeout)));

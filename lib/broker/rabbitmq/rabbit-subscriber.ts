@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import type { PublishOutcome } from '../publisher.js';
 import type {
   Delivery,
   EventSubscriber,
@@ -9,9 +10,11 @@ import type {
 } from '../subscriber.js';
 import type { PublishRequest } from './confirm-channel.js';
 import type { RabbitConnection } from './connection.js';
-import { deadLetterCopy, retryCopy } from './forward.js';
+import { deadLetterCopy, retryCopy, withoutForeignHeaders } from './forward.js';
+import { deadLetterQueue } from './names.js';
 import type { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscription } from './rabbit-subscription.js';
+import { isRefusal } from './refusal.js';
 import type { RabbitTopology } from './topology.js';
 
 export interface RabbitSubscriberSettings {
@@ -23,10 +26,12 @@ export interface RabbitSubscriberSettings {
 /** Consumes on one connection; retries and dead letters leave on the publishing one, so that an alarm blocks no ack. */
 export class RabbitSubscriber implements EventSubscriber {
   private readonly subscriptions = new Set<RabbitSubscription>();
-  private readonly declaredDelays = new Set<number>();
+  /** Where retries and dead letters go, as far as we believe it to be there. */
+  private readonly declared = new Map<string, Promise<void>>();
 
   constructor(
     private readonly connection: RabbitConnection,
+    /** For retries and dead letters. */
     private readonly publisher: RabbitPublisher,
     private readonly topology: RabbitTopology,
     private readonly settings: RabbitSubscriberSettings,
@@ -38,10 +43,18 @@ export class RabbitSubscriber implements EventSubscriber {
     await this.connection.firstAttempt(timeout);
   }
 
+  /** What goes wrong on the way is no reason to fail: subscribing meets it again, and waits for the broker. */
+  async prepare(requests: readonly SubscriptionRequest[]): Promise<void> {
+    if (!this.connection.connected) return;
+    await this.topology.checkHandlers(requests).catch((error: unknown) => {
+      if (isRefusal(error)) throw error;
+    });
+  }
+
   async subscribe(request: SubscriptionRequest, handle: (delivery: Delivery) => void): Promise<Subscription> {
-    const { queue, patterns, delays } = request;
+    const { queue } = request;
     const subscription = new RabbitSubscription(this.connection, request, {
-      prepare: () => this.topology.ensureHandler(queue, patterns, delays),
+      prepare: () => this.topology.ensureHandler(request),
       handle,
       lost: (reason) =>
         this.logger.warn(`Consumer of ${queue} is interrupted: ${reason}. It resumes by itself.`),
@@ -57,18 +70,14 @@ export class RabbitSubscriber implements EventSubscriber {
     return subscription;
   }
 
-  async retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void> {
-    if (!this.declaredDelays.has(delay)) {
-      await this.topology.ensureRetry(delay);
-      this.declaredDelays.add(delay);
-    }
-    await this.send(retryCopy(message, this.settings.exchange, queue, delay), () =>
-      this.declaredDelays.delete(delay),
-    );
+  retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void> {
+    const request = retryCopy(message, this.settings.exchange, queue, delay);
+    return this.forward(request, request.exchange, () => this.topology.ensureRetry(delay));
   }
 
   deadLetter(message: IncomingMessage, queue: string, failure: Failure): Promise<void> {
-    return this.send(deadLetterCopy(message, this.settings.exchange, queue, failure));
+    const request = deadLetterCopy(message, this.settings.exchange, queue, failure);
+    return this.forward(request, deadLetterQueue(queue), () => this.topology.ensureDeadLetters(queue));
   }
 
   async close(): Promise<void> {
@@ -76,12 +85,46 @@ export class RabbitSubscriber implements EventSubscriber {
     await this.connection.close();
   }
 
-  /** Resolves only when the broker has the copy on a queue: until then the original must not be acked. */
-  private async send(request: PublishRequest, undo: () => void = () => undefined): Promise<void> {
-    const [outcome] = await this.publisher.send([request], this.settings.publishTimeout);
-    if (outcome?.kind === 'confirmed') return;
-    undo();
-    if (outcome?.kind === 'returned') throw new Error(`no queue is bound to exchange "${request.exchange}"`);
-    throw outcome?.error ?? new Error('not confirmed');
+  /**
+   * Resolves only when the broker has the copy on a queue: until then the original must not be acked. What it goes
+   * through is declared once, and again after every failure: somebody may have deleted it. If we are refused (it is
+   * there with other arguments, or not for us to declare), the message may get there all the same.
+   */
+  private async forward(
+    request: PublishRequest,
+    target: string,
+    declare: () => Promise<void>,
+  ): Promise<void> {
+    const declaring = this.declared.get(target) ?? declare();
+    this.declared.set(target, declaring);
+    let refusal: unknown;
+    try {
+      await declaring.catch((error: unknown) => {
+        if (!isRefusal(error)) throw error;
+        refusal = error;
+      });
+      await this.send(request);
+    } catch (error) {
+      if (this.declared.get(target) === declaring) this.declared.delete(target);
+      throw refusal ?? error;
+    }
+  }
+
+  private async send(request: PublishRequest): Promise<void> {
+    const outcome = await this.publish(request);
+    if (outcome.kind === 'confirmed') return;
+    if (outcome.kind === 'returned') throw new Error(`no queue is bound to exchange "${request.exchange}"`);
+    // A nack has no cause. With one it never left: a foreign client can send headers that ours cannot.
+    if (outcome.kind !== 'refused' || outcome.error.cause === undefined) throw outcome.error;
+    this.logger.warn(
+      `Message ${request.properties.messageId} moves on without its headers: ${outcome.error.message}`,
+    );
+    const { kind } = await this.publish(withoutForeignHeaders(request));
+    if (kind !== 'confirmed') throw outcome.error;
+  }
+
+  private async publish(request: PublishRequest): Promise<PublishOutcome> {
+    const [outcome] = await this.publisher.send([request], this.settings.publishTimeout, { patient: true });
+    return outcome as PublishOutcome;
   }
 }

@@ -2,12 +2,13 @@ import type { ConsumeMessage } from 'amqplib';
 import type { Delivery, Subscription, SubscriptionRequest } from '../subscriber.js';
 import type { RabbitConnection } from './connection.js';
 import { ConsumerChannel } from './consumer-channel.js';
+import { isRefusal } from './refusal.js';
 
 export interface SubscriptionHooks {
   /** Declares what is consumed; runs before every attempt to consume. */
   readonly prepare: () => Promise<void>;
   readonly handle: (delivery: Delivery) => void;
-  /** Told once per outage of this consumer. */
+  /** Told once per outage of this consumer, and again when the reason changes. */
   readonly lost: (reason: string) => void;
   readonly recovered: () => void;
 }
@@ -20,10 +21,13 @@ const RESUME_DELAY = { first: 100, most: 10_000 };
  * when the broker cancels it (the queue was deleted, or its node went down); it comes back from all of them.
  */
 export class RabbitSubscription implements Subscription {
+  /** The channel we consume on, or are about to. */
   private channel: ConsumerChannel | undefined;
+  private consuming = false;
   private cancelled = false;
   private starting: Promise<void> | undefined;
-  private outage = false;
+  /** Why we do not consume, as last told. */
+  private outage: string | undefined;
   private resumeDelay = RESUME_DELAY.first;
   private timer: NodeJS.Timeout | undefined;
   private readonly stopListening: () => void;
@@ -36,12 +40,14 @@ export class RabbitSubscription implements Subscription {
     this.stopListening = connection.listen({ connected: () => this.resume(0) });
   }
 
-  /** Begins to consume. Rejects if this attempt fails; further ones go on by themselves unless cancelled. */
-  start(): Promise<void> {
-    this.starting ??= this.consume().finally(() => {
-      this.starting = undefined;
-    });
-    return this.starting;
+  /** Begins to consume, now or as soon as it can. Rejects only if the broker refuses what we ask for. */
+  async start(): Promise<void> {
+    try {
+      await this.attempt();
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      this.failed(error);
+    }
   }
 
   async cancel(): Promise<void> {
@@ -57,13 +63,22 @@ export class RabbitSubscription implements Subscription {
     await this.channel?.close();
   }
 
+  private attempt(): Promise<void> {
+    this.starting ??= this.consume().finally(() => {
+      this.starting = undefined;
+    });
+    return this.starting;
+  }
+
   private async consume(): Promise<void> {
     if (this.cancelled || this.channel || !this.connection.connected) return;
     await this.hooks.prepare();
     const channel = new ConsumerChannel(await this.connection.openChannel());
-    void channel.closed.then((reason) => this.channelEnded(channel, reason));
-    await channel.consume(this.request.queue, this.request.prefetch, (raw) => this.receive(channel, raw));
+    // Known before it consumes: the broker can cancel the consumer, or close the channel, in the same breath.
     this.channel = channel;
+    void channel.closed.then((reason) => this.ended(channel, reason));
+    await channel.consume(this.request.queue, this.request.prefetch, (raw) => this.receive(channel, raw));
+    if (this.channel !== channel) throw new Error('the consumer was lost as it began');
     this.nowConsuming();
   }
 
@@ -75,41 +90,43 @@ export class RabbitSubscription implements Subscription {
     else this.hooks.handle(delivery);
   }
 
-  private channelEnded(channel: ConsumerChannel, reason: string): void {
-    if (this.channel !== channel) return;
-    this.channel = undefined;
-    this.interrupted(reason);
-  }
-
   /** What is unsettled on the channel can still be settled there; only the consumer is gone. */
   private cancelledByBroker(channel: ConsumerChannel): void {
+    this.ended(channel, 'the broker cancelled the consumer');
     channel.retire();
-    if (this.channel !== channel) return;
-    this.channel = undefined;
-    this.interrupted('the broker cancelled the consumer');
   }
 
+  private ended(channel: ConsumerChannel, reason: string): void {
+    if (this.channel !== channel) return;
+    this.channel = undefined;
+    // Before it consumed, the attempt itself fails.
+    if (this.consuming) this.interrupted(reason);
+    this.consuming = false;
+  }
+
+  private failed(error: unknown): void {
+    this.resumeDelay = Math.min(RESUME_DELAY.most, this.resumeDelay * 2);
+    this.interrupted((error as Error).message);
+  }
+
+  /** Without a connection there is nothing to do: its return resumes. */
   private interrupted(reason: string): void {
     if (this.cancelled) return;
-    if (!this.outage) this.hooks.lost(reason);
-    this.outage = true;
+    if (this.outage !== reason) this.hooks.lost(reason);
+    this.outage = reason;
     if (this.connection.connected) this.resume(this.resumeDelay);
   }
 
   private resume(delay: number): void {
     if (this.cancelled) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.start().catch((error: Error) => {
-        this.resumeDelay = Math.min(RESUME_DELAY.most, this.resumeDelay * 2);
-        this.interrupted(error.message);
-      });
-    }, delay);
+    this.timer = setTimeout(() => void this.attempt().catch((error: unknown) => this.failed(error)), delay);
   }
 
   private nowConsuming(): void {
+    this.consuming = true;
     this.resumeDelay = RESUME_DELAY.first;
-    if (this.outage) this.hooks.recovered();
-    this.outage = false;
+    if (this.outage !== undefined) this.hooks.recovered();
+    this.outage = undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import { RabbitConnection } from './connection.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
+import { isRefusal } from './refusal.js';
 import { RabbitTopology, type TopologySettings } from './topology.js';
 
 export interface RabbitMqSettings extends TopologySettings {
@@ -22,6 +23,7 @@ export class RabbitMq {
   readonly publisher: RabbitPublisher;
   readonly subscriber: RabbitSubscriber;
   private readonly publishing: RabbitConnection;
+  private readonly forwarder: RabbitPublisher;
   private readonly publishingTopology: RabbitTopology;
 
   constructor(settings: RabbitMqSettings, logger: Pick<Logger, 'log' | 'warn' | 'error'>) {
@@ -30,18 +32,22 @@ export class RabbitMq {
       new RabbitConnection({ ...settings, name: `${service} ${role}`, logger });
     this.publishing = connection('publisher');
     this.publishingTopology = new RabbitTopology(this.publishing, settings);
-    this.publisher = new RabbitPublisher(this.publishing, {
-      exchange,
-      appId: service,
-      prepare: () => this.publishingTopology.ensurePublishing(),
-      reopenDelay: reconnectDelay,
-      logger,
-    });
+    const publisher = (prepare: () => Promise<void>) =>
+      new RabbitPublisher(this.publishing, {
+        exchange,
+        appId: service,
+        prepare,
+        reopenDelay: reconnectDelay,
+        logger,
+      });
+    this.publisher = publisher(() => this.publishingTopology.ensurePublishing());
+    // On a channel apart: a retry exchange that somebody deleted must not cost the relay its channel.
+    this.forwarder = publisher(() => Promise.resolve());
     const consuming = connection('consumer');
     const topology = new RabbitTopology(consuming, settings);
     this.subscriber = new RabbitSubscriber(
       consuming,
-      this.publisher,
+      this.forwarder,
       topology,
       { exchange, publishTimeout },
       logger,
@@ -54,8 +60,9 @@ export class RabbitMq {
    */
   async startPublishing(): Promise<void> {
     await this.publishing.firstAttempt(START_TIMEOUT);
-    if (this.publishing.connected) await this.publishingTopology.ensurePublishing();
+    if (this.publishing.connected) await this.ensurePublishing();
     this.publisher.start();
+    this.forwarder.start();
   }
 
   /** Connects for consuming, as `startPublishing()`. */
@@ -64,8 +71,14 @@ export class RabbitMq {
   }
 
   async close(): Promise<void> {
-    await this.subscriber.close();
-    await this.publisher.close();
+    await Promise.all([this.subscriber.close(), this.forwarder.close(), this.publisher.close()]);
     await this.publishing.close();
+  }
+
+  /** A connection that goes in this moment is an outage like any other. */
+  private async ensurePublishing(): Promise<void> {
+    await this.publishingTopology.ensurePublishing().catch((error: unknown) => {
+      if (isRefusal(error)) throw error;
+    });
   }
 }

@@ -1,6 +1,8 @@
 import type { Channel } from 'amqplib';
 import { TopologyMismatchError } from '../../errors/topology-mismatch.error.js';
 import { TopologyMissingError } from '../../errors/topology-missing.error.js';
+import type { SubscriptionRequest } from '../subscriber.js';
+import { closeChannel } from './close-channel.js';
 import type { RabbitConnection } from './connection.js';
 import { deadLetterExchange, deadLetterQueue, retryName } from './names.js';
 
@@ -34,15 +36,38 @@ export class RabbitTopology {
   }
 
   /** What a handler needs: its queue with bindings, its dead letters, and the retry queues of its delays. */
-  ensureHandler(queue: string, patterns: readonly string[], delays: readonly number[]): Promise<void> {
-    const dead = [this.deadLetters(), this.deadLetterQueue(queue)];
-    const retries = [...new Set(delays)].flatMap((delay) => this.retryPair(delay));
-    return this.ensure([this.eventExchange(), ...dead, ...retries, this.handlerQueue(queue, patterns)]);
+  ensureHandler(request: SubscriptionRequest): Promise<void> {
+    return this.ensure(this.forHandler(request));
+  }
+
+  /** What the dead letters of a queue need. */
+  ensureDeadLetters(queue: string): Promise<void> {
+    return this.ensure(this.forDeadLetters(queue));
   }
 
   /** What a retry after `delay` ms needs. */
   ensureRetry(delay: number): Promise<void> {
     return this.ensure(this.retryPair(delay));
+  }
+
+  /** In mode `check`, looks for what all handlers need, so that one error names all that is missing. */
+  async checkHandlers(requests: readonly SubscriptionRequest[]): Promise<void> {
+    if (this.settings.mode === 'check')
+      await this.check(requests.flatMap((request) => this.forHandler(request)));
+  }
+
+  private forHandler({ queue, patterns, delays }: SubscriptionRequest): Declaration[] {
+    const retries = [...new Set(delays)].flatMap((delay) => this.retryPair(delay));
+    return [
+      this.eventExchange(),
+      ...this.forDeadLetters(queue),
+      ...retries,
+      this.handlerQueue(queue, patterns),
+    ];
+  }
+
+  private forDeadLetters(queue: string): Declaration[] {
+    return [this.deadLetters(), this.deadLetterQueue(queue)];
   }
 
   private async ensure(declarations: readonly Declaration[]): Promise<void> {
@@ -56,9 +81,10 @@ export class RabbitTopology {
 
   private async check(declarations: readonly Declaration[]): Promise<void> {
     const missing: string[] = [];
-    for (const { kind, name } of declarations) {
+    const things = new Map(declarations.map((declaration) => [nameOf(declaration), declaration]));
+    for (const [thing, { kind, name }] of things) {
       const found = await this.exists(kind, name);
-      if (!found) missing.push(`${kind} "${name}"`);
+      if (!found) missing.push(thing);
     }
     if (missing.length > 0) throw new TopologyMissingError(missing);
   }
@@ -80,9 +106,10 @@ export class RabbitTopology {
     channel.on('error', () => undefined); // The rejection of the call says the same.
     try {
       await work(channel);
-      await channel.close();
     } catch (error) {
       throw mismatchOf(error) ?? error;
+    } finally {
+      await closeChannel(channel);
     }
   }
 
@@ -143,6 +170,8 @@ export class RabbitTopology {
     return { 'x-queue-type': queueType, ...always, ...(queueType === 'quorum' && quorumOnly) };
   }
 }
+
+const nameOf = ({ kind, name }: Declaration) => `${kind} "${name}"`;
 
 const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 406;

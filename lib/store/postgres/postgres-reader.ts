@@ -76,11 +76,14 @@ export class PostgresReader implements EventReader {
       if (due.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
       if (due.length > 0) return due;
     }
-    if (this.position.at === 'tail') {
-      const fresh = await this.readFresh(runner, this.position.epoch, limit);
-      if (fresh.length > 0 || this.position.at === 'tail') return fresh;
+    for (;;) {
+      const from = this.position;
+      const rows = await (from.at === 'tail'
+        ? this.readFresh(runner, from.epoch, limit)
+        : this.readScan(runner, limit));
+      // The end of a scan is not the end of the outbox: rows may have come since its epoch.
+      if (rows.length > 0 || from.at === 'start' || this.position.at === from.at) return rows;
     }
-    return this.readScan(runner, limit);
   }
 
   /** With nothing to do, the next moment there will be something is worth a question. */

@@ -6,7 +6,7 @@ import { affected, RelayConnections } from './relay-connections.js';
 import { assertSchema, migrateSchema } from './schema.js';
 import { append, type Ordering } from './statements/append.js';
 import { cancel } from './statements/cancel.js';
-import { prune } from './statements/prune.js';
+import { prune, type PruneStep } from './statements/prune.js';
 import { stats } from './statements/stats.js';
 import type { Tables } from './tables.js';
 
@@ -18,6 +18,9 @@ export interface PostgresStoreSettings {
   readonly idleTimeout: number;
   readonly ordering: Ordering;
 }
+
+/** Identity columns count from 1. */
+const BEFORE_ALL = '0';
 
 /** The outbox on PostgreSQL 14 and later. */
 export class PostgresStore implements OutboxStore {
@@ -48,11 +51,13 @@ export class PostgresStore implements OutboxStore {
     return new PostgresReader(this.connections, this.settings);
   }
 
-  async prune(retention: number, limit: number): Promise<number> {
-    const [counted] = await this.connections.query<{ count: number }>(
-      prune(this.settings.tables, retention, limit),
-    );
-    return counted?.count ?? 0;
+  async *prune(retention: number, limit: number): AsyncGenerator<number, void> {
+    for (let after: string | null = BEFORE_ALL; after !== null;) {
+      const statement = prune(this.settings.tables, after, retention, limit);
+      const [step] = await this.connections.query<PruneStep>(statement);
+      yield step?.count ?? 0;
+      after = step?.next ?? null;
+    }
   }
 
   async stats(limit: number): Promise<StoreStats> {

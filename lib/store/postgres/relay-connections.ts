@@ -11,6 +11,7 @@ const POOL_SIZE = 8;
 export class RelayConnections {
   private readonly dataSource: DataSource;
   private opening: Promise<unknown> | undefined;
+  private closed = false;
 
   constructor(application: DataSource) {
     this.dataSource = new DataSource({
@@ -42,12 +43,15 @@ export class RelayConnections {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     await this.opening?.catch(() => undefined);
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
   /** A failed attempt is forgotten, so that the next call tries again. */
   private async open(): Promise<void> {
+    // A straggler must not bring to life again what a shutdown has ended: the process could not end.
+    if (this.closed) throw new Error('The outbox has been closed.');
     if (this.dataSource.isInitialized) return;
     this.opening ??= this.dataSource.initialize();
     try {

@@ -25,9 +25,13 @@ export async function assertSchema(dataSource: DataSource, tables: Tables): Prom
   if (version < SCHEMA_VERSION) throw new SchemaOutdatedError(tables.outbox, version, SCHEMA_VERSION);
 }
 
+/**
+ * Reads pg_class, although `to_regclass()` alone would tell: on a connection that has looked before, that answers from a
+ * cache which waiting for an advisory lock does not refresh. Opening a table does.
+ */
 async function schemaVersion(manager: EntityManager, { versions }: Tables): Promise<number> {
   const [found] = await manager.query<Array<{ exists: boolean }>>(
-    'SELECT to_regclass($1) IS NOT NULL AS exists',
+    'SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1)) AS exists',
     [versions],
   );
   if (!found?.exists) return 0;

@@ -14,9 +14,8 @@ export interface TableNames {
   readonly inboxTable?: string;
 }
 
-/** Names are plain identifiers (the options see to that), so quoting needs no escaping. */
 export function tables({ schema, table = 'outbox', inboxTable = 'outbox_inbox' }: TableNames = {}): Tables {
-  const qualified = (name: string) => (schema ? `"${schema}"."${name}"` : `"${name}"`);
+  const qualified = (name: string) => (schema ? `${quoted(schema)}.${quoted(name)}` : quoted(name));
   return {
     schema,
     outbox: qualified(table),
@@ -25,3 +24,6 @@ export function tables({ schema, table = 'outbox', inboxTable = 'outbox_inbox' }
     outboxName: table,
   };
 }
+
+/** An identifier as PostgreSQL reads it, whatever it contains. */
+export const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;

@@ -1,4 +1,5 @@
 const NO_ANSWER = 'The shop does not answer. Try again when it is back.';
+const BROKEN = 'That did not work: the shop has trouble of its own. Try again.';
 
 /** What the server refused, with a message for each thing that was wrong. */
 export class Refusal extends Error {
@@ -18,7 +19,8 @@ export async function send(method, path, body) {
   const response = await fetch(path, request).catch(() => {
     throw new Refusal([NO_ANSWER]);
   });
+  if (response.status >= 500) throw new Refusal([BROKEN]);
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refusal([answer.message ?? NO_ANSWER].flat());
+  if (!response.ok) throw new Refusal([answer.message ?? BROKEN].flat());
   return answer;
 }

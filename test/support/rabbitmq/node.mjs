@@ -126,9 +126,9 @@ export class RabbitMqNode {
     const epmd = new ServerProcess(
       {
         program: 'epmd',
-        args: ['-port', String(ports.epmd), '-address', '127.0.0.1', '-d'],
+        args: ['-port', String(ports.epmd), '-address', '127.0.0.1', '-d', '-d'],
         options: { cwd: directory, env: environment(this.#parts) },
-        readyText: 'epmd running',
+        readyText: 'entering the main select() loop',
       },
       this.#watchdog.leash,
     );
@@ -152,6 +152,7 @@ export class RabbitMqNode {
     broker.onEnd(() => this.#ended(broker));
     this.#broker = broker;
     const failure = await broker.ready();
+    if (failure) this.#ended(broker);
     this.version = /RabbitMQ (\d\S*)/.exec(broker.log.join('\n'))?.[1] ?? this.version;
     return failure;
   }

@@ -1,3 +1,4 @@
+import { quoted } from '../tables.js';
 import type { Migration } from './migration.js';
 
 /**
@@ -16,7 +17,7 @@ export const createOutbox: Migration = {
   name: 'CreateOutbox',
 
   up: ({ schema, outbox, inbox, versions, outboxName }) => [
-    ...(schema ? [`CREATE SCHEMA IF NOT EXISTS "${schema}"`] : []),
+    ...(schema ? [createSchema(schema)] : []),
     `CREATE TABLE IF NOT EXISTS ${versions} (
   version integer PRIMARY KEY,
   applied_at timestamptz NOT NULL DEFAULT now()
@@ -65,3 +66,8 @@ export const createOutbox: Migration = {
     `DROP TABLE ${versions}`,
   ],
 };
+
+/** `CREATE SCHEMA IF NOT EXISTS` asks for the right to create schemas even where there is nothing to create. */
+const createSchema = (schema: string) => `DO $$ BEGIN
+  IF to_regnamespace('${quoted(schema).replaceAll("'", "''")}') IS NULL THEN CREATE SCHEMA ${quoted(schema)}; END IF;
+END $$`;

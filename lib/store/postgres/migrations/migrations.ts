@@ -27,30 +27,35 @@ export function outboxMigrationSql(names: TableNames = {}, from = 0): string {
 
 type MigrationClass = new () => MigrationInterface;
 
-/** TypeORM migration classes for tables of other names or in another schema. */
+/** TypeORM migration classes for tables of other names. Without a schema they go into that of the data source. */
 export function createOutboxMigrations(names: TableNames = {}): MigrationClass[] {
-  const named = tables(names);
-  return migrations.map((migration) => migrationClass(migration, named));
+  return migrations.map((migration) => migrationClass(migration, names));
 }
 
 /** TypeORM migration classes for the `migrations` of a data source. */
 export const outboxMigrations: MigrationClass[] = createOutboxMigrations();
 
-function migrationClass(migration: Migration, names: Tables): MigrationClass {
+function migrationClass(migration: Migration, names: TableNames): MigrationClass {
+  const namesIn = ({ dataSource }: QueryRunner) => {
+    const { schema } = dataSource.options as { schema?: string };
+    return tables({ ...names, schema: names.schema ?? schema });
+  };
   return class implements MigrationInterface {
     readonly name = `${migration.name}${migration.timestamp}`;
 
     async up(queryRunner: QueryRunner): Promise<void> {
-      for (const statement of [...migration.up(names), recordStatement(names, migration)]) {
+      const named = namesIn(queryRunner);
+      for (const statement of [...migration.up(named), recordStatement(named, migration)]) {
         await queryRunner.query(statement);
       }
     }
 
     async down(queryRunner: QueryRunner): Promise<void> {
+      const named = namesIn(queryRunner);
       if (migration.version > 1) {
-        await queryRunner.query(`DELETE FROM ${names.versions} WHERE version = ${migration.version}`);
+        await queryRunner.query(`DELETE FROM ${named.versions} WHERE version = ${migration.version}`);
       }
-      for (const statement of migration.down(names)) await queryRunner.query(statement);
+      for (const statement of migration.down(named)) await queryRunner.query(statement);
     }
   };
 }

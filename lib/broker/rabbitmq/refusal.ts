@@ -1,0 +1,15 @@
+import { TopologyMismatchError } from '../../errors/topology-mismatch.error.js';
+import { TopologyMissingError } from '../../errors/topology-missing.error.js';
+
+const ACCESS_REFUSED = 403;
+const PRECONDITION_FAILED = 406;
+
+/**
+ * Whether the broker understood what it was asked for and said no (no permission, no such queue, locked, other
+ * arguments): asking again would not help. Everything else is an outage.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof TopologyMismatchError || error instanceof TopologyMissingError) return true;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' && code >= ACCESS_REFUSED && code <= PRECONDITION_FAILED;
+}

@@ -1,0 +1,24 @@
+import { describe, expect, test } from '@jest/globals';
+import { type StoreContext } from './context.js';
+
+export function closeContract({ fixture, open, event, append, rows }: StoreContext): void {
+  describe('close', () => {
+    test('ends what the store opened, leaves the application’s data source alone, and is final', async () => {
+      const store = open();
+      await append(store, event('a'));
+      const reader = store.openReader();
+      await store.stats(10);
+      await store.close();
+      await store.close();
+      await expect(reader.claim(1)).rejects.toThrow('closed');
+      await expect(store.stats(10)).rejects.toThrow('closed');
+      expect(await rows()).toHaveLength(1);
+    });
+
+    test('of a store that was never used opens nothing', async () => {
+      const before = fixture().statements.length;
+      await open().close();
+      expect(fixture().statements.length).toBe(before);
+    });
+  });
+}

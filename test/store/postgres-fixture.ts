@@ -1,0 +1,68 @@
+import { InboxEntity, OutboxEventEntity } from 'nestjs-rabbitmq-outbox';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { applyTableNames } from '../../lib/store/apply-table-names.js';
+import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
+import { tables } from '../../lib/store/postgres/tables.js';
+import { createPlayground, type Playground } from '../support/outbox-app.js';
+import type { StoreFixture } from './contract/context.js';
+
+/** A schema with the tables of its own, on the PostgreSQL of this run. */
+export async function postgresFixture(): Promise<StoreFixture> {
+  const playground = await createPlayground();
+  const statements: string[] = [];
+  const dataSource = await openDataSource(playground, statements);
+  const names = { schema: playground.name, table: 'outbox', inboxTable: 'outbox_inbox' };
+  applyTableNames(dataSource, names);
+  const open: StoreFixture['open'] = ({ parking = true, deletePublished = false } = {}) =>
+    new PostgresStore(dataSource, {
+      tables: tables(names),
+      migrate: true,
+      parking,
+      deletePublished,
+      idleTimeout: 30_000,
+      ordering: 'emit',
+    });
+  await open().prepare();
+  const outbox = `${playground.name}.outbox`;
+  return {
+    dataSource,
+    statements,
+    open,
+    clear: async () => void (await playground.sql(`TRUNCATE ${outbox}`)),
+    killClaims: async () => {
+      await playground.sql(
+        `SELECT pg_terminate_backend(l.pid) FROM pg_locks l
+         WHERE l.relation = $1::regclass AND l.mode = 'RowShareLock'`,
+        [outbox],
+      );
+    },
+    age: async (ids, ms) => {
+      const aged = ['created_at', 'available_at', 'published_at'].map(
+        (column) => `${column} = ${column} - $2::float8 * interval '1 millisecond'`,
+      );
+      await playground.sql(`UPDATE ${outbox} SET ${aged.join(', ')} WHERE id = ANY ($1::uuid[])`, [ids, ms]);
+    },
+    close: async () => {
+      await dataSource.destroy();
+      await playground.close();
+    },
+  };
+}
+
+function openDataSource(playground: Playground, statements: string[]): Promise<DataSource> {
+  /** The driver's client is the one place that data source and stores both pass. */
+  class RecordingClient extends pg.Client {
+    override query = ((query: { text?: string } | string, ...rest: unknown[]) => {
+      statements.push(typeof query === 'string' ? query : (query.text ?? ''));
+      return (super.query as (...parameters: unknown[]) => unknown)(query, ...rest);
+    }) as pg.Client['query'];
+  }
+  return new DataSource({
+    type: 'postgres',
+    url: playground.databaseUrl,
+    schema: playground.name,
+    entities: [OutboxEventEntity, InboxEntity],
+    extra: { Client: RecordingClient, max: 10 },
+  }).initialize();
+}
