@@ -6,7 +6,7 @@ export interface PayloadIssue {
   readonly message: string;
 }
 
-/** The payload breaks the rules its event class declares: its schema, or its class-validator decorators. */
+/** The payload breaks the rules declared for it: the schema of its `@OutboxEvent()`, or class-validator decorators. */
 export class InvalidPayloadError extends OutboxError {
   readonly code = 'OUTBOX_INVALID_PAYLOAD';
 
