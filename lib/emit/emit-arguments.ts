@@ -48,8 +48,9 @@ export function classEvent(event: object, options: EmitOptions): EventToWrite {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
+/** Anything of TypeORM's, in a transaction or not: an `EntityManager`, a `QueryRunner`, a `DataSource`. */
 const isHandle = (value: object): boolean =>
-  'queryRunner' in value || 'startTransaction' in value || 'createQueryRunner' in value;
+  ['transaction', 'startTransaction'].some((method) => typeof (value as never)[method] === 'function');
 
 const isEvent = (value: unknown): value is object => isObject(value) && eventDescription(value) !== undefined;
 
