@@ -45,9 +45,10 @@ interface ValidatorStorage {
 function hasValidatorRules(payload: unknown): payload is object {
   const storage = (globalThis as { classValidatorMetadataStorage?: ValidatorStorage })
     .classValidatorMetadataStorage;
-  if (!storage || typeof payload !== 'object' || payload === null || payload.constructor === Object)
-    return false;
-  return storage.getTargetValidationMetadatas(payload.constructor, '', false, false).length > 0;
+  if (!storage || typeof payload !== 'object' || payload === null) return false;
+  const { constructor } = (Object.getPrototypeOf(payload) ?? Object.prototype) as object;
+  if (constructor === Object) return false;
+  return storage.getTargetValidationMetadatas(constructor, '', false, false).length > 0;
 }
 
 interface ValidatorError {
