@@ -82,12 +82,14 @@ function patternsOf(what: string | readonly string[] | EventClass, handler: stri
 /** While no events are registered with the compiler, everything is allowed. */
 type Unregistered = keyof OutboxEvents extends never ? true : false;
 
-/** The pattern itself if it can match a registered type, otherwise nothing. */
+/** The pattern itself if it can match a registered type, otherwise nothing. Of several, each by itself. */
 type Known<Pattern extends string> = Unregistered extends true
   ? Pattern
-  : [Matching<Pattern>] extends [never]
-    ? EventType
-    : Pattern;
+  : Pattern extends unknown
+    ? [Matching<Pattern>] extends [never]
+      ? EventType
+      : Pattern
+    : never;
 
 // oxlint-disable-next-line typescript/no-explicit-any
 type Anything = any;
@@ -102,11 +104,11 @@ export type HandlerDecorator<Payload> = <Method extends (...args: Anything[]) =>
 ) => void;
 
 type Accepting<Method, Payload> = Method extends (first: infer First, ...rest: Anything[]) => unknown
-  ? First extends EventContext
+  ? [First] extends [EventContext]
     ? Method
     : [Payload] extends [First]
       ? Method
-      : First extends Payload[keyof Payload]
+      : [First] extends [Payload[keyof Payload]]
         ? Method
         : never
   : Method;

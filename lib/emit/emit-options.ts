@@ -31,6 +31,10 @@ export interface EmitOptions {
   priority?: number;
 }
 
-/** One element of `emitMany()`: a type with its payload and options, or an instance of an event class. */
+/**
+ * One element of `emitMany()`: a type with its payload and options, or an instance of an event class. An instance that
+ * has a member `payload` of its own cannot be told from the former by the compiler: emit it by `emit()`.
+ */
 export type EventToEmit =
-  { [Type in EventType]: EmitOptions & { type: Type; payload: PayloadOf<Type> } }[EventType] | object;
+  | { [Type in EventType]: EmitOptions & { type: Type; payload: PayloadOf<Type> } }[EventType]
+  | (object & { payload?: never });

@@ -18,10 +18,10 @@ export type EventType = keyof OutboxEvents extends never ? string : Extract<keyo
 /** The payload registered for a type; anything while nothing is registered. */
 export type PayloadOf<Type extends string> = Type extends keyof OutboxEvents ? OutboxEvents[Type] : unknown;
 
-/** The registered types a pattern matches. */
-export type Matching<Pattern extends string> = {
-  [Type in EventType]: Matches<Words<Pattern>, Words<Type>> extends true ? Type : never;
-}[EventType];
+/** The registered types a pattern matches; of several patterns, those that any of them matches. */
+export type Matching<Pattern extends string> = Pattern extends unknown
+  ? { [Type in EventType]: Matches<Words<Pattern>, Words<Type>> extends true ? Type : never }[EventType]
+  : never;
 
 type Words<Text extends string> = Text extends `${infer First}.${infer Rest}`
   ? [First, ...Words<Rest>]

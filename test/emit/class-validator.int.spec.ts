@@ -85,7 +85,7 @@ test('class-validator lets pass what follows the decorators', async () => {
   });
 });
 
-test('refuses what breaks them, at any depth, with every broken rule and its path', async () => {
+test('class-validator refuses what breaks them, at any depth, with every broken rule and its path', async () => {
   const issues = await issuesOf(new Checked(-0.5, 'nobody', 'a@b.cd', 'nor', 'they'));
   expect(new Set(issues)).toEqual(
     new Set([
@@ -98,21 +98,21 @@ test('refuses what breaks them, at any depth, with every broken rule and its pat
   );
 });
 
-test('waits for rules that ask somebody else', async () => {
+test('class-validator waits for rules that ask somebody else', async () => {
   expect(await issuesOf(new Checked(13, 'a@b.cd'))).toEqual([['price', 'price is blocked']]);
 });
 
-test('applies the rules of the classes a class extends', async () => {
+test('class-validator applies the rules of the classes a class extends', async () => {
   const issues = await issuesOf(new StricterChecked(-1, 'nobody'));
   expect(issues.map(([path]) => path).sort()).toEqual(['customer.email', 'price']);
 });
 
-test('checks payloads emitted by type, too, if their class has rules', async () => {
+test('class-validator checks payloads emitted by type, too, if their class has rules', async () => {
   const refusal = await refusalOf((manager) => outbox().emit(manager, 'a.typed', new Address('nobody')));
   expect(refusal).toMatchObject({ code: 'OUTBOX_INVALID_PAYLOAD', issues: [{ path: 'email' }] });
 });
 
-test('goes before the schema, if a class has both', async () => {
+test('class-validator goes before the schema, if a class has both', async () => {
   @OutboxEvent('a.both', { schema: z.object({ email: z.string().toUpperCase() }) })
   class Both extends Address {}
   expect(await issuesOf(new Both('nobody'))).toEqual([['email', 'email must be an email']]);
@@ -132,7 +132,7 @@ test.each<[string, unknown]>([
   ['a list of instances', [new Address('nobody')]],
   ['text', 'nobody'],
   ['null', null],
-])('has nothing to say of %s', async (_, payload) => {
+])('class-validator has nothing to say of %s', async (_, payload) => {
   await inTransaction((manager) => outbox().emit(manager, 'a.free', payload));
   expect(await payloads()).toEqual([JSON.parse(JSON.stringify(payload))]);
 });
