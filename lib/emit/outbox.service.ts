@@ -76,10 +76,14 @@ export class OutboxService {
 
   /**
    * Writes the uncommitted events of an aggregate (each an instance of an `@OutboxEvent()` class) and marks them
-   * committed on it. Resolves to their ids.
+   * committed on it. Resolves to their ids. If one of them is refused the aggregate keeps them all.
    */
   async emitFrom(tx: TransactionHandle, source: EventSource): Promise<string[]> {
-    const ids = await this.emitMany(tx, source.getUncommittedEvents());
+    const ids: string[] = [];
+    do {
+      ids.push(...(await this.emitMany(tx, source.getUncommittedEvents().slice(ids.length))));
+      // What was raised meanwhile is not to be forgotten with the rest.
+    } while (source.getUncommittedEvents().length > ids.length);
     source.uncommit();
     return ids;
   }

@@ -28,6 +28,8 @@ const situations = [
   ['nestedRollback', 'a nested transaction is gone when the outer one rolls back', [], 0, 'Refused'],
   ['savepointRollback', 'a savepoint that is rolled back takes its events with it', ['a.outer'], 1, null],
   ['onlySavepointRollback', 'and their wake-up', [], 0, null],
+  ['aggregate', 'the events of an aggregate are written before the commit', ['a.raised'], 1, null],
+  ['aggregateRollback', 'and not when it rolls back', [], 0, 'Refused'],
   ['suspended', 'withoutTransaction() really is without one', [], 0, 'TransactionRequiredError'],
   ['outside', 'without a transaction nothing is written', [], 0, 'TransactionRequiredError'],
 ] as const;
