@@ -37,12 +37,12 @@ export async function createStage({ databaseUrl, rabbitUrl }, name) {
   };
 }
 
-/** An application context with the outbox on the stage, its relay not running. */
-export async function startOutbox(stage, options = {}) {
+/** An application context with the outbox on the stage. `database` are further settings of its data source. */
+export async function startOutbox(stage, options = {}, database = {}) {
   class App {}
   Module({
     imports: [
-      TypeOrmModule.forRoot({ type: 'postgres', url: stage.databaseUrl, schema: stage.name }),
+      TypeOrmModule.forRoot({ type: 'postgres', url: stage.databaseUrl, schema: stage.name, ...database }),
       OutboxModule.forRoot({
         service: stage.name,
         rabbitmq: { url: stage.rabbitUrl, exchange: stage.name },

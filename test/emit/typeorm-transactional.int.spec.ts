@@ -38,20 +38,28 @@ const { app, types } = useWritingApp();
 test('the events of an aggregate are written before a transaction of typeorm-transactional commits', async () => {
   @OutboxEvent('order.placed')
   class OrderPlaced {}
+  class Order extends AggregateRoot<object> {}
+  const connectionName = 'of-the-aggregate';
+  addTransactionalDataSource({ name: connectionName, dataSource: app().dataSource });
   const publisher = app().app.get(OutboxEventPublisher);
-  const commit = (fails = false) => {
-    const order = publisher.mergeObjectContext(new AggregateRoot<object>());
-    order.apply(new OrderPlaced());
-    order.commit();
-    return fails ? Promise.reject(new RangeError('no')) : Promise.resolve();
+  const place = async (propagation: Propagation, error?: Error) => {
+    const work = async () => {
+      const order = publisher.mergeObjectContext(new Order());
+      order.apply(new OrderPlaced());
+      order.commit();
+      await Promise.resolve();
+      if (error) throw error;
+    };
+    await runInTransaction(work, { connectionName, propagation });
   };
-  addTransactionalDataSource(app().dataSource);
-  await runInTransaction(() => commit());
-  await expect(runInTransaction(() => commit(true))).rejects.toThrow('no');
-  await runInTransaction(async () => {
-    const nested = runInTransaction(() => commit(true), { propagation: Propagation.NESTED });
-    await expect(nested).rejects.toThrow('no');
-    await runInTransaction(() => commit(), { propagation: Propagation.NESTED });
-  });
+  await place(Propagation.REQUIRED);
+  await expect(place(Propagation.REQUIRED, new RangeError('no'))).rejects.toThrow('no');
+  await runInTransaction(
+    async () => {
+      await expect(place(Propagation.NESTED, new RangeError('no'))).rejects.toThrow('no');
+      await place(Propagation.NESTED);
+    },
+    { connectionName },
+  );
   expect(await types()).toEqual(['order.placed', 'order.placed']);
 });
