@@ -71,11 +71,22 @@ export class PostgresReader implements EventReader {
   }
 
   private async read(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
-    if (performance.now() >= this.nextDueLook) {
-      const due = await run<ClaimedRow>(runner, claimDue(this.settings.tables, this.settings.parking, limit));
-      if (due.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
-      if (due.length > 0) return due;
-    }
+    const itsTurn = performance.now() >= this.nextDueLook;
+    const due = itsTurn ? await this.readDue(runner, limit) : [];
+    if (due.length > 0) return due;
+    const ready = await this.readReady(runner, limit);
+    // With nothing else to do, what is due need not wait for its turn.
+    return ready.length > 0 || itsTurn ? ready : this.readDue(runner, limit);
+  }
+
+  private async readDue(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
+    const { tables, parking } = this.settings;
+    const rows = await run<ClaimedRow>(runner, claimDue(tables, parking, limit));
+    if (rows.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
+    return rows;
+  }
+
+  private async readReady(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
     for (;;) {
       const from = this.position;
       const rows = await (from.at === 'tail'

@@ -1,8 +1,19 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { eventually } from '../../support/outbox-app.js';
+import type { OutboxStore } from '../../../lib/store/store.js';
 import { type StoreContext } from './context.js';
 
-export function scheduledContract({ open, event, append, claim, typesOf, claimTypes }: StoreContext): void {
+export function scheduledContract({
+  open,
+  event,
+  append,
+  claim,
+  typesOf,
+  claimTypes,
+  fail,
+  begin,
+  rows,
+}: StoreContext): void {
   describe('scheduled events', () => {
     test('are taken when they are due, not before, and keep nobody waiting', async () => {
       const store = open();
@@ -29,5 +40,75 @@ export function scheduledContract({ open, event, append, claim, typesOf, claimTy
       await append(store, event('past', { availableAt: new Date(0) }));
       expect(await claimTypes(store.openReader())).toEqual(['past']);
     });
+
+    test('are taken as soon as they are due, although they were looked for a moment ago', async () => {
+      const store = open();
+      await append(store, event('now'));
+      const reader = store.openReader();
+      expect(await claimTypes(reader)).toEqual(['now']);
+      await append(store, event('due', { delay: 0 }));
+      expect(await claimTypes(reader)).toEqual(['due']);
+    });
+
+    test('are told of before they are due: how long it is to the next', async () => {
+      const store = open();
+      await append(store, event('b', { delay: '2h' }), event('a', { delay: '1h' }));
+      const reader = store.openReader();
+      expect(await claim(reader)).toBeUndefined();
+      expect(reader.nextDue).toBeGreaterThan(3_500_000);
+      expect(reader.nextDue).toBeLessThanOrEqual(3_600_000);
+    });
+
+    test('are not told of when they are due and held up: nobody need ask again at once', async () => {
+      const store = open();
+      await append(store, event('failing', { key: 'k' }));
+      await fail(store.openReader(), 'dead');
+      await append(store, event('parked', { key: 'k', delay: 0 }), event('in.a.claim', { delay: 0 }));
+      expect(await claimTypes(store.openReader())).toEqual(['in.a.claim']);
+      const reader = store.openReader();
+      expect(await claim(reader)).toBeUndefined();
+      expect(reader.nextDue).toBeUndefined();
+    });
+
+    test('can be cancelled until they are due, in a transaction that can still roll back', async () => {
+      const store = open();
+      const scheduled = event('in.an.hour', { delay: '1h' });
+      await append(store, scheduled);
+      expect(await cancelled(store, scheduled.id, 'rollback')).toBe(true);
+      expect(await cancelled(store, scheduled.id)).toBe(true);
+      expect(await cancelled(store, scheduled.id)).toBe(false);
+      expect(await rows()).toEqual([]);
+    });
+
+    test('cannot be cancelled once they are due, nor can any other', async () => {
+      const store = open();
+      const [due, ready, retried, dead] = [
+        event('due', { delay: 0 }),
+        event('ready'),
+        event('retried'),
+        event('dead'),
+      ] as const;
+      await append(store, due, ready);
+      expect(await cancelled(store, due.id)).toBe(false);
+      expect(await cancelled(store, ready.id)).toBe(false);
+      await claimTypes(store.openReader());
+      expect(await cancelled(store, due.id)).toBe(false);
+      await append(store, retried);
+      await fail(store.openReader(), 'rescheduled', 3_600_000);
+      await append(store, dead);
+      await fail(store.openReader(), 'dead');
+      expect(await cancelled(store, retried.id)).toBe(false);
+      expect(await cancelled(store, dead.id)).toBe(false);
+      expect(await cancelled(store, event('unknown').id)).toBe(false);
+      expect(await rows()).toHaveLength(4);
+    });
+
+    async function cancelled(store: OutboxStore, id: string, end: 'commit' | 'rollback' = 'commit') {
+      const runner = await begin();
+      const result = await store.cancel(runner, id);
+      await (end === 'commit' ? runner.commitTransaction() : runner.rollbackTransaction());
+      await runner.release();
+      return result;
+    }
   });
 }
