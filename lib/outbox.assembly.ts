@@ -10,7 +10,7 @@ import { settledWithin } from './policy/deadline.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
 import { createPruner } from './relay/pruner.js';
 import { OutboxRelay } from './relay/relay.js';
-import { applyTableNames } from './store/apply-table-names.js';
+import { applyTableNames, storageNames } from './store/apply-table-names.js';
 import { PostgresStore } from './store/postgres/postgres-store.js';
 import { tables } from './store/postgres/tables.js';
 import type { OutboxStore } from './store/store.js';
@@ -34,9 +34,10 @@ export async function assemble(
   registry: JobRegistry | undefined,
 ): Promise<OutboxParts> {
   const { storage, emit, relay, rabbitmq, retention, consumers } = options;
-  applyTableNames(dataSource, storage);
+  const names = storageNames(dataSource, storage);
+  applyTableNames(dataSource, names);
   const store = new PostgresStore(dataSource, {
-    tables: tables(storage),
+    tables: tables(names),
     migrate: storage.migrate,
     parking: relay.onDead === 'park',
     deletePublished: retention === 0,
