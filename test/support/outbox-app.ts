@@ -75,8 +75,12 @@ export interface TestApp {
   readonly relay: OutboxRelay;
   readonly dataSource: DataSource;
   /** Emits one event in a transaction of its own. Resolves to its id. */
-  emit(type: string, payload?: unknown, options?: Parameters<OutboxService['emit']>[3]): Promise<string>;
-  close(): Promise<void>;
+  readonly emit: (
+    type: string,
+    payload?: unknown,
+    options?: Parameters<OutboxService['emit']>[3],
+  ) => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 export interface TestAppSettings {
@@ -84,6 +88,8 @@ export interface TestAppSettings {
   providers?: Provider[];
   controllers?: Type[];
   imports?: Array<DynamicModule | Type>;
+  /** Imported before the outbox. */
+  importsBefore?: Array<DynamicModule | Type>;
   /** Of the application's data source, such as a logger. */
   dataSource?: Partial<PostgresDataSourceOptions>;
 }
@@ -92,6 +98,7 @@ export interface TestAppSettings {
 export async function startApp(playground: Playground, settings: TestAppSettings = {}): Promise<TestApp> {
   const app = await Test.createTestingModule({
     imports: [
+      ...(settings.importsBefore ?? []),
       TypeOrmModule.forRoot({
         type: 'postgres',
         url: playground.databaseUrl,
