@@ -53,6 +53,7 @@ export class OutboxRelay {
   private paused = false;
   private stopped = true;
   private loop: Promise<void> | undefined;
+  private claiming: Promise<unknown> | undefined;
 
   constructor(
     private readonly store: OutboxStore,
@@ -122,8 +123,11 @@ export class OutboxRelay {
       const report = await this.runBatch();
       total = addReports(total, report);
       if (report?.trouble) throw report.trouble;
-      if (!report && this.batches.size === 0) return total;
-      if (!report) await Promise.all(this.batches);
+      if (report) continue;
+      // Rows that the running loop is just claiming are in nobody's batch yet.
+      await this.claiming;
+      if (this.batches.size === 0) return total;
+      await Promise.all(this.batches);
     }
   }
 
@@ -168,7 +172,13 @@ export class OutboxRelay {
     return !this.paused && !this.stopped && this.recovering === 0 && this.publisher.ready;
   }
 
-  private async claimNext(): Promise<Claim | undefined> {
+  private claimNext(): Promise<Claim | undefined> {
+    const claim = this.tryClaim();
+    this.claiming = claim;
+    return claim;
+  }
+
+  private async tryClaim(): Promise<Claim | undefined> {
     if (performance.now() - this.lastScan > RESCAN_INTERVAL) this.rescan();
     try {
       const claim = await this.reader.claim(this.sizer.size);
