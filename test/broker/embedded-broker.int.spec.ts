@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ClientRMQ, ServerRMQ } from '@nestjs/microservices';
 import { connect as connectManaged } from 'amqp-connection-manager';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import { connect } from 'amqplib';
 import { once } from 'node:events';
+import { lastValueFrom } from 'rxjs';
 import type { EmbeddedBroker } from '../../lib/testing/broker/broker.js';
 import { startEmbeddedBroker } from '../../lib/testing/broker/broker.js';
 import { closing, Inbox, lateRefusal, numbered } from './contract/client.js';
+import { RawPeer } from './contract/raw-peer.js';
 
 let broker: EmbeddedBroker;
 
@@ -15,8 +18,8 @@ beforeEach(async () => {
 
 afterEach(() => broker.close());
 
-async function opened(): Promise<{ connection: ChannelModel; channel: ConfirmChannel }> {
-  const connection = await connect(broker.url, { noDelay: true });
+async function opened(query = ''): Promise<{ connection: ChannelModel; channel: ConfirmChannel }> {
+  const connection = await connect(`${broker.url}${query}`, { noDelay: true });
   return { connection, channel: await connection.createConfirmChannel() };
 }
 
@@ -54,6 +57,18 @@ describe('starting and stopping', () => {
     await broker.close();
     await closed;
     await expect(connect(broker.url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  test('waits for nobody who does not speak, or does not hang up', async () => {
+    const mute = await RawPeer.open(broker.url);
+    const lingering = await RawPeer.open(broker.url, { lingers: true });
+    await lingering.shakeHands();
+    lingering.send('ConnectionClose', 0, { replyCode: 200, replyText: 'bye', classId: 0, methodId: 0 });
+    await lingering.hears('\0\x0a\0\x33'); // connection.close-ok
+    await broker.close();
+    await mute.ended;
+    expect(lingering.isOpen).toBe(true);
+    lingering.destroy();
   });
 
   test('two brokers in one process do not meet', async () => {
@@ -127,6 +142,23 @@ describe('a cut', () => {
   });
 });
 
+test("carries Nest's own RabbitMQ transport, events and requests", async () => {
+  const heard: unknown[] = [];
+  const options = { urls: [broker.url], queue: 'nest', queueOptions: { durable: false } };
+  const server = new ServerRMQ(options);
+  server.addHandler('shout', (data: string) => Promise.resolve(data.toUpperCase()));
+  server.addHandler('tell', (data: unknown) => Promise.resolve(heard.push(data)), true);
+  await new Promise<void>((resolve, reject) => {
+    void server.listen((error?: unknown) => (error ? reject(error as Error) : resolve()));
+  });
+  const client = new ClientRMQ(options);
+  await lastValueFrom(client.emit('tell', { order: 1 }));
+  await expect(lastValueFrom(client.send('shout', 'hello'))).resolves.toBe('HELLO');
+  expect(heard).toEqual([{ order: 1 }]);
+  await client.close();
+  await server.close();
+});
+
 describe('an alarm', () => {
   test('tells a publisher to wait, holds its messages back and takes them when it is over', async () => {
     const { connection, channel } = await opened();
@@ -162,6 +194,20 @@ describe('an alarm', () => {
     }
     await expect(consumer.channel.assertQueue('another')).resolves.toBeDefined();
     expect(toldToWait).toBe(false);
+  });
+
+  test('does not take who has to wait for dead', async () => {
+    const { connection, channel } = await opened('?heartbeat=1');
+    await channel.assertQueue('orders');
+    const silent = await RawPeer.open(broker.url);
+    broker.block();
+    const blocked = once(connection, 'blocked');
+    channel.sendToQueue('orders', Buffer.alloc(10));
+    await blocked;
+    await silent.shakeHands({ heartbeat: 1 });
+    await silent.ended;
+    broker.unblock();
+    await expect(channel.waitForConfirms()).resolves.toBeDefined();
   });
 
   test('does not keep a broker from closing', async () => {

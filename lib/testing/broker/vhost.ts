@@ -21,6 +21,8 @@ const PREDECLARED: [name: string, type: ExchangeType, internal: boolean][] = [
 export class VirtualHost {
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
+  /** Channels that wait for an answer, by the address they gave. */
+  readonly replies = new Map<string, (message: Message) => void>();
 
   constructor() {
     for (const [name, type, internal] of PREDECLARED) {
@@ -110,8 +112,9 @@ export class VirtualHost {
     for (const queue of this.queues) queue.restore();
   }
 
-  /** The default exchange: every queue under its own name. */
+  /** The default exchange: every queue under its own name. A waiting channel is no queue and is served at once. */
   #routeByName(message: Message): Set<Queue> {
+    for (const key of message.routingKeys) this.replies.get(key)?.(message);
     const queues = message.routingKeys.map((key) => this.#queues.get(key));
     return new Set(queues.filter((queue) => queue !== undefined));
   }
