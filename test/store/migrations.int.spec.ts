@@ -104,6 +104,14 @@ describe('outboxMigrations', () => {
     expect(await description()).toEqual(asMigrated);
   });
 
+  test('find nothing to do where storage.migrate has created the tables', async () => {
+    const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name });
+    await storeOn(dataSource, true).prepare();
+    const asCreated = await description();
+    expect(await dataSource.runMigrations()).toHaveLength(1);
+    expect(await description()).toEqual(asCreated);
+  });
+
   test('go into the schema of the data source, where storage.migrate would put the tables', async () => {
     const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name, extra: {} });
     await dataSource.runMigrations();
