@@ -34,7 +34,7 @@ const ROOMS = {
 };
 
 /** What package.json exports. */
-const FACES = '^lib/(index|(testing|dashboard|cli)/index)\\.ts$';
+const FACES = '^lib/(index|(testing|dashboard)/index|cli/outbox)\\.ts$';
 
 const anyOf = (names) => `(${names.join('|')})`;
 const room = (...names) => `^lib/${anyOf(names)}/`;
@@ -119,10 +119,10 @@ module.exports = {
     },
     {
       name: 'ground-does-no-io',
-      comment: 'event/, policy/ and errors/ are pure',
+      comment: 'event/, policy/ and errors/ do no I/O (node:module loads optional peers when they are asked for)',
       severity: 'error',
       from: { path: room(...GROUND) },
-      to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|async_hooks|module)$' },
     },
     {
       name: 'faces-are-nobody’s',
