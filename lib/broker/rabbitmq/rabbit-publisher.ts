@@ -74,11 +74,11 @@ export class RabbitPublisher implements EventPublisher {
     { patient = false } = {},
   ): Promise<PublishOutcome[]> {
     const channel = this.channel;
+    if (requests.length === 0) return Promise.resolve([]);
     if (!channel) return Promise.resolve(requests.map(() => unavailable(this.connection.target)));
     return new Promise((resolve) => {
       const outcomes = new Array<PublishOutcome | undefined>(requests.length);
       let waiting = requests.length;
-      if (waiting === 0) resolve([]);
       const expire = () => {
         if (this.blocked && patient) {
           deadline = setTimeout(expire, timeout);
