@@ -6,6 +6,7 @@ import {
   startApp,
   type Playground,
   type TestApp,
+  type TestAppSettings,
 } from '../support/outbox-app.js';
 import { OutboxProcess } from './outbox-process.js';
 
@@ -75,8 +76,11 @@ export class RelayStage {
   }
 
   /** Starts an application that relays. */
-  async relay(options: Partial<OutboxOptions> = {}): Promise<TestApp> {
-    const app = await startApp(this.playground, { options });
+  async relay(
+    options: Partial<OutboxOptions> = {},
+    dataSource: TestAppSettings['dataSource'] = {},
+  ): Promise<TestApp> {
+    const app = await startApp(this.playground, { options, dataSource });
     this.relays.push(app);
     return app;
   }
@@ -108,6 +112,14 @@ export class RelayStage {
       const [row] = await this.playground.sql<{ pending: boolean }>(pending);
       return row?.pending === false;
     }, timeout);
+  }
+
+  /** How many messages are in the sink. */
+  async waiting(): Promise<number> {
+    const channel = await this.playground.channel();
+    const { messageCount } = await channel.checkQueue(this.sink);
+    await channel.close();
+    return messageCount;
   }
 
   /** Takes everything out of the sink, in its order. */
