@@ -30,8 +30,9 @@ export class Consuming {
 
   qos({ prefetchSize, prefetchCount, global }: ClientMethods['BasicQos']): void {
     if (prefetchSize > 0) throw new AmqpException('NOT_IMPLEMENTED', `prefetch_size!=0 (${prefetchSize})`);
-    if (global) this.#channelPrefetch = prefetchCount;
-    else this.#prefetch = prefetchCount;
+    // One that is not global also ends the one that was.
+    this.#channelPrefetch = global ? prefetchCount : 0;
+    if (!global) this.#prefetch = prefetchCount;
     this.port.send('BasicQosOk', {});
     this.resume();
   }
@@ -192,8 +193,8 @@ class Subscription implements Consumer {
     this.channel.deliver(this, entry, message);
   }
 
-  settled(count: number): void {
-    this.#inFlight -= count;
+  settled(): void {
+    this.#inFlight--;
   }
 
   cancelled(): void {

@@ -59,10 +59,11 @@ export class Publishing {
     const { fields, header, body } = this.#incoming as Required<Incoming>;
     this.#incoming = undefined;
     if (fields.immediate) throw new AmqpException('NOT_IMPLEMENTED', 'immediate=true');
+    this.port.vhost.assertOpen(fields.exchange);
     const message = this.replies.addressed(built(fields, header, body));
-    const queues = this.port.vhost.route(message);
     this.#assertSender(message.properties);
     assertPublishable(message.properties);
+    const queues = this.port.vhost.route(message);
     if (fields.mandatory && queues.size === 0) {
       const { exchange, routingKey } = fields;
       this.port.sendMessage('BasicReturn', { ...NO_ROUTE, exchange, routingKey }, message);

@@ -48,6 +48,8 @@ export function consumingContract(keeps: Contract): void {
     client.channel.ack(messages[1]!, true);
     await expect(second.nextBodies(2)).resolves.toEqual(['b0', 'b1']);
     await expect(client.channel.checkQueue(two)).resolves.toMatchObject({ messageCount: 1 });
+    await client.channel.prefetch(1);
+    await expect(second.nextBodies(1)).resolves.toEqual(['b2']);
   });
 
   keeps('does not hold back a consumer that does not acknowledge', async (client) => {
