@@ -96,16 +96,17 @@ export async function assemble(
 /** Starts what this process is for. Consumers last: by then what their handlers need is running. */
 export async function start(parts: OutboxParts, handlers: Parameters<Consumers['start']>[0]): Promise<void> {
   const { options, broker, relay, pruner, consumers } = parts;
-  if (handlers.length > 0) {
-    await broker.startConsuming();
-    await consumers.prepare(handlers);
-  }
-  if (options.relay.enabled || handlers.length > 0) await broker.startPublishing();
+  const consuming = handlers.length > 0;
+  // Handlers publish, too: their retries and dead letters.
+  const publishing = options.relay.enabled || consuming;
+  await broker.connect({ publishing, consuming });
+  if (consuming) await consumers.prepare(handlers);
+  if (publishing) await broker.startPublishing();
   if (options.relay.enabled) {
     relay.start();
     pruner?.start();
   }
-  if (handlers.length > 0) await consumers.start(handlers);
+  if (consuming) await consumers.start(handlers);
 }
 
 /** Nothing new begins from here on. A broker that does not answer the cancel is not waited for. */

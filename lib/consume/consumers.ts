@@ -12,6 +12,7 @@ export class Consumers {
   private readonly subscriptions: Subscription[] = [];
   private readonly running = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
+  private cancelled = false;
 
   constructor(
     private readonly subscriber: EventSubscriber,
@@ -28,12 +29,13 @@ export class Consumers {
   /** Resolves when all of them consume, or when the broker cannot be reached; consuming then begins when it can. */
   async start(handlers: readonly Handler[]): Promise<void> {
     const queues = handlerQueues(handlers);
-    for (const queue of queues) await this.subscribe(queue);
+    for (const queue of queues) if (!this.cancelled) await this.subscribe(queue);
     if (queues.length > 0) this.logger.log(`Consuming ${queues.map(({ name }) => name).join(', ')}`);
   }
 
   /** Nothing new is started from here on. */
   async cancel(): Promise<void> {
+    this.cancelled = true;
     await Promise.all(this.subscriptions.map((subscription) => subscription.cancel()));
   }
 

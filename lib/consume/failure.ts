@@ -17,8 +17,18 @@ export function describeFailure(error: unknown): string {
 
 type Told = Omit<Failure, 'at'>;
 
-function ofError({ name, message, stack }: Error): Told {
-  return { type: text(name), message: text(message), stack: typeof stack === 'string' ? stack : undefined };
+function ofError(error: Error): Told {
+  const { name, message, stack } = error;
+  const details = detailsOf(error);
+  const told = details ? `${text(message)}: ${details}` : text(message);
+  return { type: text(name), message: told, stack: typeof stack === 'string' ? stack : undefined };
+}
+
+/** Nest's validation pipes say "Bad Request Exception" and keep what is wrong with which property to themselves. */
+function detailsOf(error: Error & { getResponse?: () => unknown }): string | undefined {
+  const response = typeof error.getResponse === 'function' ? error.getResponse() : undefined;
+  const { message } = (response ?? {}) as { message?: unknown };
+  return Array.isArray(message) ? message.map(text).join('; ') : undefined;
 }
 
 function ofValue(value: unknown): Told {

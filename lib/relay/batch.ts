@@ -1,6 +1,7 @@
-import type { EventPublisher, PublishOutcome } from '../broker/publisher.js';
+import type { EventPublisher } from '../broker/publisher.js';
 import type { Claim, Settlement } from '../store/store.js';
-import { isolate, lostToPoison } from './isolation.js';
+import { publishFree, type BatchOutcome, type FailingKeys } from './failing-keys.js';
+import { Isolation, lostToPoison } from './isolation.js';
 import { settlementOf, type SettlementPolicy } from './settlement.js';
 
 /** What one batch came to, in events. */
@@ -13,6 +14,8 @@ export interface BatchReport {
   readonly dead: number;
   /** Left pending because the broker's answer never came. */
   readonly unknown: number;
+  /** Left pending because an earlier event of their key has failed. */
+  readonly held: number;
   /** An event that held back its key has left its way, so rows that were passed over may be free now. */
   readonly unblocked: boolean;
   /** Why events are `unknown`. */
@@ -24,22 +27,27 @@ export type TakeTurn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** Publishes a claim and resolves to what became of each event. Never rejects. */
 export async function publishBatch(
-  { events }: Claim,
+  claim: Claim,
   publisher: EventPublisher,
   timeout: number,
+  failing: FailingKeys,
   takeTurn: TakeTurn,
-): Promise<PublishOutcome[]> {
-  const outcomes = await publisher.publish(events, timeout);
-  return lostToPoison(outcomes) ? takeTurn(() => isolate(publisher, events, outcomes, timeout)) : outcomes;
+): Promise<BatchOutcome[]> {
+  const outcomes = await publishFree(publisher, claim.events, failing, timeout);
+  if (!lostToPoison(outcomes)) return outcomes;
+  return takeTurn(() => new Isolation(claim, publisher, failing, timeout).outcomes(outcomes));
 }
 
 /** Records the outcomes. Rejects only if that cannot be done; the rows have then been given back. */
 export async function settleBatch(
   claim: Claim,
-  outcomes: readonly PublishOutcome[],
+  outcomes: readonly BatchOutcome[],
   policy: SettlementPolicy,
+  failing: FailingKeys,
 ): Promise<BatchReport> {
   const settlement = settlementOf(claim.events, outcomes, policy);
+  const failed = new Set([...settlement.rescheduled, ...settlement.dead].map(({ seq }) => seq));
+  for (const { seq, key } of claim.events) if (failed.has(seq)) failing.add(claim, key);
   await record(claim, settlement);
   return report(claim, outcomes, settlement);
 }
@@ -52,7 +60,7 @@ async function record(claim: Claim, settlement: Settlement): Promise<void> {
   else await claim.settle(settlement);
 }
 
-function report({ events }: Claim, outcomes: readonly PublishOutcome[], settlement: Settlement): BatchReport {
+function report({ events }: Claim, outcomes: readonly BatchOutcome[], settlement: Settlement): BatchReport {
   const unknown = outcomes.filter((outcome) => outcome.kind === 'unknown');
   const passed = new Set([...settlement.published, ...settlement.returned, ...settlement.dead]);
   return {
@@ -62,6 +70,7 @@ function report({ events }: Claim, outcomes: readonly PublishOutcome[], settleme
     rescheduled: settlement.rescheduled.length,
     dead: settlement.dead.length,
     unknown: unknown.length,
+    held: outcomes.filter((outcome) => outcome.kind === 'held').length,
     unblocked: events.some(({ seq, key, attempts }) => attempts > 0 && key !== null && passed.has(seq)),
     trouble: unknown[0]?.error,
   };

@@ -6,8 +6,10 @@ import type { Claim, EventReader, OutboxStore } from '../store/store.js';
 import { publishBatch, settleBatch, type BatchReport, type TakeTurn } from './batch.js';
 import { Bell } from './bell.js';
 import { Breaker } from './breaker.js';
+import { FailingKeys } from './failing-keys.js';
 import { becomeReady } from './isolation.js';
 import type { JobRegistry } from './jobs.js';
+import { OpenClaims } from './open-claims.js';
 import { BatchSizer } from './batch-sizer.js';
 import type { SettlementPolicy } from './settlement.js';
 import { addReports, NOTHING, type RelayCounts, type RelayStats } from './relay-stats.js';
@@ -39,7 +41,9 @@ export class OutboxRelay {
   private readonly reader: EventReader;
   private readonly sizer: BatchSizer;
   private readonly breaker: Breaker;
+  private readonly failing = new FailingKeys();
   private readonly batches = new Set<Promise<void>>();
+  private readonly claims = new OpenClaims();
   /** Rung when there may be rows. */
   private readonly work = new Bell();
   /** Rung when there may be room: a batch has ended, the broker is back, the relay was resumed. */
@@ -48,6 +52,7 @@ export class OutboxRelay {
   private unconfirmed = 0;
   private total: RelayCounts = NOTHING;
   private recovering = 0;
+  private interrupted = false;
   private turn: Promise<unknown> = Promise.resolve();
   private lastScan = 0;
   private paused = false;
@@ -69,6 +74,7 @@ export class OutboxRelay {
     });
     publisher.onReadyChange(() => {
       if (publisher.ready) this.breaker.tryNow();
+      else this.interrupt();
       this.room.ring();
     });
   }
@@ -122,8 +128,11 @@ export class OutboxRelay {
       const report = await this.runBatch();
       total = addReports(total, report);
       if (report?.trouble) throw report.trouble;
-      if (!report && this.batches.size === 0) return total;
-      if (!report) await Promise.all(this.batches);
+      if (report) continue;
+      // Rows that the running loop is just claiming are in nobody's batch yet.
+      await this.claims.ended();
+      if (this.batches.size === 0) return total;
+      await Promise.all(this.batches);
     }
   }
 
@@ -157,7 +166,7 @@ export class OutboxRelay {
       if (claim) await this.dispatch(claim);
       else if (!this.stopped && !this.breaker.open) await this.idle();
     }
-    await (await ahead)?.release();
+    await this.giveBack(await ahead);
   }
 
   private mayClaim(): boolean {
@@ -165,13 +174,21 @@ export class OutboxRelay {
   }
 
   private mayPublish(): boolean {
-    return !this.paused && !this.stopped && this.recovering === 0 && this.publisher.ready;
+    if (this.batches.size === 0) this.interrupted = false;
+    const atWork = !this.paused && !this.stopped && this.recovering === 0;
+    return atWork && !this.interrupted && this.publisher.ready;
+  }
+
+  /** What was on its way has an unknown fate. Until that is settled, nothing may overtake it. */
+  private interrupt(): void {
+    this.interrupted = true;
+    this.claims.outdate();
   }
 
   private async claimNext(): Promise<Claim | undefined> {
     if (performance.now() - this.lastScan > RESCAN_INTERVAL) this.rescan();
     try {
-      const claim = await this.reader.claim(this.sizer.size);
+      const claim = await this.claimFrom(this.reader, this.sizer.size);
       if (claim) this.sizer.learn(claim.events);
       return claim;
     } catch (error) {
@@ -180,14 +197,24 @@ export class OutboxRelay {
     }
   }
 
+  private claimFrom(reader: EventReader, limit: number): Promise<Claim | undefined> {
+    return this.claims.make(() => reader.claim(limit));
+  }
+
+  private async giveBack(claim: Claim | undefined): Promise<void> {
+    if (!claim) return;
+    this.claims.end(claim);
+    await claim.release();
+  }
+
   /** Publishes the claim as soon as the window has room for it. */
   private async dispatch(claim: Claim): Promise<void> {
     const size = claim.events.length;
     while (this.mayPublish() && this.unconfirmed > 0 && this.unconfirmed + size > this.settings.window) {
       await this.room.wait(this.settings.pollInterval);
     }
-    if (!this.mayPublish()) {
-      await claim.release();
+    if (!this.mayPublish() || this.claims.isOutdated(claim)) {
+      await this.giveBack(claim);
       return this.rescan();
     }
     this.inFlight += size;
@@ -203,9 +230,9 @@ export class OutboxRelay {
   private async process(claim: Claim): Promise<void> {
     try {
       const outcomes = await this.publish(claim);
-      const report = await settleBatch(claim, outcomes, this.settings);
+      const report = await this.settle(claim, outcomes);
       this.total = addReports(this.total, report);
-      if (report.unblocked || report.unknown > 0) this.rescan();
+      if (report.unblocked || report.unknown + report.held > 0) this.rescan();
       if (report.trouble) this.breaker.failed(report.trouble.message);
       else this.breaker.succeeded();
     } catch (error) {
@@ -215,12 +242,28 @@ export class OutboxRelay {
 
   /** The window has room again as soon as the answers are there; recording them does not hold up the next batch. */
   private async publish(claim: Claim): ReturnType<typeof publishBatch> {
+    const { publishTimeout } = this.settings;
     this.unconfirmed += claim.events.length;
     try {
-      return await publishBatch(claim, this.publisher, this.settings.publishTimeout, this.takeTurn);
+      const outcomes = publishBatch(claim, this.publisher, publishTimeout, this.failing, this.takeTurn);
+      this.claims.end(claim);
+      return await outcomes;
     } finally {
       this.unconfirmed -= claim.events.length;
       this.room.ring();
+    }
+  }
+
+  private async settle(
+    claim: Claim,
+    outcomes: Awaited<ReturnType<typeof publishBatch>>,
+  ): Promise<BatchReport> {
+    try {
+      return await settleBatch(claim, outcomes, this.settings, this.failing);
+    } finally {
+      // Open claims may have read the rows before the failures were on record.
+      if (!this.failing.none) await this.claims.ended();
+      this.failing.recorded(claim);
     }
   }
 
@@ -228,10 +271,8 @@ export class OutboxRelay {
     await becomeReady(this.publisher, this.settings.publishTimeout);
     if (!this.publisher.ready)
       throw new BrokerUnavailableError('The broker cannot be reached, or has blocked publishing.');
-    const claim = await this.store.openReader().claim(this.settings.batchSize);
-    if (!claim) return undefined;
-    const outcomes = await publishBatch(claim, this.publisher, this.settings.publishTimeout, this.takeTurn);
-    return settleBatch(claim, outcomes, this.settings);
+    const claim = await this.claimFrom(this.store.openReader(), this.settings.batchSize);
+    return claim && this.settle(claim, await this.publish(claim));
   }
 
   /** While batches take turns on a fresh channel nothing new is claimed. */

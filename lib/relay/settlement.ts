@@ -1,7 +1,7 @@
 import { UnroutableEventError } from '../errors/unroutable-event.error.js';
-import type { PublishOutcome } from '../broker/publisher.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
 import type { ClaimedEvent, FailedAttempt, Settlement } from '../store/store.js';
+import type { BatchOutcome } from './failing-keys.js';
 
 export interface SettlementPolicy {
   readonly unroutable: 'record' | 'fail';
@@ -14,7 +14,7 @@ export interface SettlementPolicy {
 /** Turns the broker's answers into what becomes of the rows. An unknown fate is nobody's fault: the row stays as it is. */
 export function settlementOf(
   events: readonly ClaimedEvent[],
-  outcomes: readonly PublishOutcome[],
+  outcomes: readonly BatchOutcome[],
   policy: SettlementPolicy,
 ): Settlement {
   const published: string[] = [];
@@ -34,7 +34,7 @@ export function settlementOf(
 
 function failure(
   event: ClaimedEvent,
-  outcome: PublishOutcome | undefined,
+  outcome: BatchOutcome | undefined,
   policy: SettlementPolicy,
 ): Error | undefined {
   if (outcome?.kind === 'refused') return outcome.error;
@@ -51,7 +51,8 @@ function failedAttempt(
 ): FailedAttempt {
   return {
     seq,
-    error: `${error.name}: ${error.message}`.slice(0, 4_096),
+    // PostgreSQL's text has no NUL, but an exchange's name may.
+    error: `${error.name}: ${error.message}`.replaceAll('\0', '').slice(0, 4_096),
     delay: backoffDelay(backoff, attempts + 1),
   };
 }

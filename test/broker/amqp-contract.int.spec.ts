@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { EmbeddedBroker } from '../../lib/testing/broker/broker.js';
 import { startEmbeddedBroker } from '../../lib/testing/broker/broker.js';
+import { rabbitUrl } from '../support/services.js';
 import { amqpContract } from './amqp-contract.js';
 import { agreementContract } from './contract/agreement.js';
 
@@ -12,12 +13,9 @@ beforeAll(async () => {
 
 afterAll(() => embedded.close());
 
-amqpContract('RabbitMQ', () => process.env['RABBITMQ_URL_TEST'] ?? '');
+amqpContract('RabbitMQ', rabbitUrl);
 amqpContract('the embedded broker', () => embedded.url);
 
 describe('the embedded broker and RabbitMQ', () => {
-  agreementContract(
-    () => embedded.url,
-    () => process.env['RABBITMQ_URL_TEST'] ?? '',
-  );
+  agreementContract(() => embedded.url, rabbitUrl);
 });

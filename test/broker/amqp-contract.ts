@@ -3,6 +3,7 @@ import { contractOn } from './contract/client.js';
 import { connectionContract } from './contract/connections.js';
 import { consumingContract } from './contract/consuming.js';
 import { deadLetterContract } from './contract/dead-letters.js';
+import { directReplyContract } from './contract/direct-reply.js';
 import { expiryContract } from './contract/expiry.js';
 import { publishingContract } from './contract/publishing.js';
 import { quorumContract } from './contract/quorum.js';
@@ -32,6 +33,9 @@ export function amqpContract(name: string, connectUrl: () => string): void {
     });
     describe('consuming', () => {
       consumingContract(keeps);
+    });
+    describe('direct reply-to', () => {
+      directReplyContract(keeps);
     });
     describe('a quorum queue', () => {
       quorumContract(keeps);

@@ -249,7 +249,11 @@ describe.each([
     const { outcome, called, headers } = await handle('validated', { id: 'a', quantity: 0 });
     expect(outcome).toBe('dead');
     expect(called).toBeUndefined();
-    expect(headers).toMatchObject({ 'outbox-error-type': 'BadRequestException', 'outbox-attempt': 1 });
+    expect(headers).toMatchObject({
+      'outbox-error-type': 'BadRequestException',
+      'outbox-error-message': 'Bad Request Exception: quantity must not be less than 1',
+      'outbox-attempt': 1,
+    });
   });
 
   test('pipes of the method apply to the payload, and leave the context alone', async () => {

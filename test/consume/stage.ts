@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   connect,
   type Channel,
+  type ChannelModel,
   type ConfirmChannel,
   type GetMessage,
   type Options,
@@ -40,22 +41,27 @@ export interface Stage {
 
 export async function openStage(urls: { rabbitUrl?: string } = {}): Promise<Stage> {
   const playground = await createPlayground(urls);
-  const connection = await connect(playground.rabbitUrl);
-  connection.on('error', () => undefined);
-  const channel = await connection.createConfirmChannel();
-  rememberDeclarations(channel, playground);
+  const client = clientOf(playground.rabbitUrl);
+  rememberDeclarations(await client.confirming(), playground);
   const { name } = playground;
   const apps: TestApp[] = [];
 
-  const put = (exchange: string, key: string, body: Buffer, properties: Options.Publish) =>
-    new Promise<void>((resolve, reject) => {
+  async function put(
+    exchange: string,
+    key: string,
+    body: Buffer,
+    properties: Options.Publish,
+  ): Promise<void> {
+    const channel = await client.confirming();
+    await new Promise<void>((resolve, reject) => {
       channel.publish(exchange, key, body, properties, (error: unknown) =>
         error ? reject(error as Error) : resolve(),
       );
     });
+  }
 
   async function onChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
-    const own = await connection.createChannel();
+    const own = await (await client.connected()).createChannel();
     own.on('error', () => undefined);
     const result = await work(own);
     await own.close();
@@ -97,10 +103,34 @@ export async function openStage(urls: { rabbitUrl?: string } = {}): Promise<Stag
     look: (queue) => onChannel((own) => own.checkQueue(queue)),
     close: async () => {
       for (const app of apps) await app.close();
-      await connection.close();
+      await client.close();
       await playground.close();
     },
   };
+}
+
+/** A connection, and a channel with confirms on it, that are opened again when the broker has ended them. */
+function clientOf(url: string) {
+  let connection: ChannelModel | undefined;
+  let channel: ConfirmChannel | undefined;
+
+  async function connected(): Promise<ChannelModel> {
+    if (connection) return connection;
+    const made = await connect(url);
+    made.on('error', () => undefined);
+    made.on('close', () => (connection = channel = undefined));
+    return (connection = made);
+  }
+
+  async function confirming(): Promise<ConfirmChannel> {
+    if (channel) return channel;
+    const made = await (await connected()).createConfirmChannel();
+    made.on('error', () => undefined);
+    made.on('close', () => (channel = undefined));
+    return (channel = made);
+  }
+
+  return { connected, confirming, close: () => connection?.close() };
 }
 
 /** Every queue and exchange that this test file declares, by whatever connection, goes with its playground. */

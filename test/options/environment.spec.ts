@@ -15,6 +15,7 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_TOPOLOGY', 'check', 'rabbitmq.topology', 'check'],
   ['OUTBOX_UNROUTABLE', 'fail', 'rabbitmq.unroutable', 'fail'],
   ['OUTBOX_HEARTBEAT', '20s', 'rabbitmq.connection.heartbeat', 20_000],
+  ['OUTBOX_POLL_INTERVAL', '500', 'relay.pollInterval', 500],
   ['OUTBOX_SCHEMA', 'messaging', 'storage.schema', 'messaging'],
   ['OUTBOX_TABLE', 'outgoing', 'storage.table', 'outgoing'],
   ['OUTBOX_INBOX_TABLE', 'incoming', 'storage.inboxTable', 'incoming'],

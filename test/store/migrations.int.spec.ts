@@ -104,6 +104,17 @@ describe('outboxMigrations', () => {
     expect(await description()).toEqual(asMigrated);
   });
 
+  test('find nothing to do where storage.migrate has created the tables', async () => {
+    const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name });
+    await storeOn(dataSource, true).prepare();
+    expect(await dataSource.runMigrations()).toHaveLength(1);
+    expect(await dataSource.query(`SELECT version FROM ${playground().name}.outbox_version`)).toEqual([
+      { version: 1 },
+    ]);
+    await dataSource.undoLastMigration();
+    expect((await relations()).filter((name) => name.startsWith('outbox'))).toEqual([]);
+  });
+
   test('go into the schema of the data source, where storage.migrate would put the tables', async () => {
     const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name, extra: {} });
     await dataSource.runMigrations();

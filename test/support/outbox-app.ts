@@ -81,8 +81,8 @@ export interface TestApp {
   readonly relay: OutboxRelay;
   readonly dataSource: DataSource;
   /** Emits one event in a transaction of its own. Resolves to its id. */
-  emit(type: string, payload?: unknown, options?: EmitOptions): Promise<string>;
-  close(): Promise<void>;
+  readonly emit: (type: string, payload?: unknown, options?: EmitOptions) => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 export interface TestAppSettings {
@@ -90,6 +90,8 @@ export interface TestAppSettings {
   providers?: Provider[];
   controllers?: Type[];
   imports?: Array<DynamicModule | Type>;
+  /** Imported before the outbox. */
+  importsBefore?: Array<DynamicModule | Type>;
   /** Of the application's data source, such as a logger. */
   dataSource?: Partial<PostgresDataSourceOptions>;
 }
@@ -98,6 +100,7 @@ export interface TestAppSettings {
 export async function startApp(playground: Playground, settings: TestAppSettings = {}): Promise<TestApp> {
   const app = await Test.createTestingModule({
     imports: [
+      ...(settings.importsBefore ?? []),
       TypeOrmModule.forRoot({
         type: 'postgres',
         url: playground.databaseUrl,

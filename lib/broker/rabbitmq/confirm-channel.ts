@@ -1,16 +1,10 @@
-import type { ConfirmChannel, Options } from 'amqplib';
+import type { ConfirmChannel } from 'amqplib';
 import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import { PublishRefusedError } from '../../errors/publish-refused.error.js';
 import type { PublishOutcome } from '../publisher.js';
 import { closeChannel } from './close-channel.js';
-
-export interface PublishRequest {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly body: Buffer;
-  /** `messageId` must be unique among what is in flight to one routing key: returns are told apart by it. */
-  readonly properties: Options.Publish & { messageId?: string };
-}
+import type { PublishRequest } from './publish-frames.js';
+import { writePublishes } from './write-publishes.js';
 
 const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
 const RETURNED: PublishOutcome = { kind: 'returned' };
@@ -45,8 +39,22 @@ export class ConfirmingChannel {
     });
   }
 
-  /** Publishes at once; `settled` is called exactly once, unless the broker never answers and the channel stays open. */
-  publish(request: PublishRequest, settled: (outcome: PublishOutcome) => void): void {
+  /**
+   * Publishes all of them at once; `settled` is called exactly once for each, by its place in the list, unless the
+   * broker never answers and the channel stays open.
+   */
+  publish(
+    requests: readonly PublishRequest[],
+    settled: (index: number, outcome: PublishOutcome) => void,
+  ): void {
+    const confirmOf = (index: number) => (error: Error | null) => {
+      settled(index, error === null ? this.confirmed(requests[index] as PublishRequest) : this.failed());
+    };
+    if (!this.lost && writePublishes(this.channel, requests, confirmOf)) return;
+    requests.forEach((request, index) => this.publishOne(request, (outcome) => settled(index, outcome)));
+  }
+
+  private publishOne(request: PublishRequest, settled: (outcome: PublishOutcome) => void): void {
     if (this.lost) return settled({ kind: 'unknown', error: this.lost });
     const { exchange, routingKey, body, properties } = request;
     try {

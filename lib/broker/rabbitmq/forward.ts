@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 import { HEADER } from '../../event/headers.js';
 import type { Failure, IncomingMessage } from '../subscriber.js';
-import type { PublishRequest } from './confirm-channel.js';
+import type { PublishRequest } from './publish-frames.js';
 import { deadLetterExchange, retryName } from './names.js';
 
 /** The copy that waits `delay` ms and returns to `queue` as its next attempt. */

@@ -2,7 +2,8 @@ import type { Logger } from '@nestjs/common';
 import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
 import type { OutgoingEvent } from '../../event/envelope.js';
 import type { EventPublisher, PublishOutcome } from '../publisher.js';
-import { ConfirmingChannel, type PublishRequest } from './confirm-channel.js';
+import { ConfirmingChannel } from './confirm-channel.js';
+import type { PublishRequest } from './publish-frames.js';
 import type { RabbitConnection } from './connection.js';
 import { toProperties } from './message.js';
 
@@ -73,11 +74,11 @@ export class RabbitPublisher implements EventPublisher {
     { patient = false } = {},
   ): Promise<PublishOutcome[]> {
     const channel = this.channel;
+    if (requests.length === 0) return Promise.resolve([]);
     if (!channel) return Promise.resolve(requests.map(() => unavailable(this.connection.target)));
     return new Promise((resolve) => {
       const outcomes = new Array<PublishOutcome | undefined>(requests.length);
       let waiting = requests.length;
-      if (waiting === 0) resolve([]);
       const expire = () => {
         if (this.blocked && patient) {
           deadline = setTimeout(expire, timeout);
@@ -91,12 +92,10 @@ export class RabbitPublisher implements EventPublisher {
         clearTimeout(deadline);
         resolve(Array.from(outcomes, (outcome) => outcome ?? unanswered(timeout)));
       };
-      requests.forEach((request, index) =>
-        channel.publish(request, (outcome) => {
-          outcomes[index] ??= outcome;
-          if (--waiting === 0) finish();
-        }),
-      );
+      channel.publish(requests, (index, outcome) => {
+        outcomes[index] ??= outcome;
+        if (--waiting === 0) finish();
+      });
     });
   }
 

@@ -8,7 +8,7 @@ import type {
   Subscription,
   SubscriptionRequest,
 } from '../subscriber.js';
-import type { PublishRequest } from './confirm-channel.js';
+import type { PublishRequest } from './publish-frames.js';
 import type { RabbitConnection } from './connection.js';
 import { deadLetterCopy, retryCopy, withoutForeignHeaders } from './forward.js';
 import { deadLetterQueue } from './names.js';

@@ -24,7 +24,7 @@ export class RabbitSubscription implements Subscription {
   /** The channel we consume on, or are about to. */
   private channel: ConsumerChannel | undefined;
   private consuming = false;
-  private cancelled = false;
+  private cancelled: Promise<void> | undefined;
   private starting: Promise<void> | undefined;
   /** Why we do not consume, as last told. */
   private outage: string | undefined;
@@ -50,17 +50,21 @@ export class RabbitSubscription implements Subscription {
     }
   }
 
-  async cancel(): Promise<void> {
-    this.cancelled = true;
-    clearTimeout(this.timer);
-    this.stopListening();
-    await this.starting?.catch(() => undefined);
-    await this.channel?.cancel();
+  cancel(): Promise<void> {
+    this.cancelled ??= this.stop();
+    return this.cancelled;
   }
 
   async close(): Promise<void> {
     await this.cancel();
     await this.channel?.close();
+  }
+
+  private async stop(): Promise<void> {
+    clearTimeout(this.timer);
+    this.stopListening();
+    await this.starting?.catch(() => undefined);
+    await this.channel?.cancel();
   }
 
   private attempt(): Promise<void> {

@@ -54,24 +54,30 @@ export class RabbitMq {
     );
   }
 
+  /** Connects what is needed, at once. Resolves when the first attempts have ended, well or badly; they go on. */
+  async connect({ publishing, consuming }: { publishing: boolean; consuming: boolean }): Promise<void> {
+    await Promise.all([
+      publishing && this.publishing.firstAttempt(START_TIMEOUT),
+      consuming && this.subscriber.connect(START_TIMEOUT),
+    ]);
+  }
+
   /**
-   * Connects for publishing. A broker that is down does not fail the start: the outbox exists for that.
+   * Begins to publish. A broker that is down does not fail the start: the outbox exists for that.
    * @throws {TopologyMismatchError | TopologyMissingError} when the broker is there, but not as it must be
    */
   async startPublishing(): Promise<void> {
-    await this.publishing.firstAttempt(START_TIMEOUT);
     if (this.publishing.connected) await this.ensurePublishing();
     this.publisher.start();
     this.forwarder.start();
   }
 
-  /** Connects for consuming, as `startPublishing()`. */
-  startConsuming(): Promise<void> {
-    return this.subscriber.connect(START_TIMEOUT);
+  async close(): Promise<void> {
+    await Promise.all([this.subscriber.close(), this.closePublishing()]);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.subscriber.close(), this.forwarder.close(), this.publisher.close()]);
+  private async closePublishing(): Promise<void> {
+    await Promise.all([this.forwarder.close(), this.publisher.close()]);
     await this.publishing.close();
   }
 

@@ -1,6 +1,7 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { SchemaOutdatedError } from '../../errors/schema-outdated.error.js';
 import { SCHEMA_VERSION, upStatements } from './migrations/migrations.js';
+import { schemaVersion } from './schema-version.js';
 import type { Tables } from './tables.js';
 
 /** Any constant will do, so long as every process takes the same: "outbox" in ASCII, as a bigint. */
@@ -23,20 +24,4 @@ export async function migrateSchema(dataSource: DataSource, tables: Tables): Pro
 export async function assertSchema(dataSource: DataSource, tables: Tables): Promise<void> {
   const version = await schemaVersion(dataSource.manager, tables);
   if (version < SCHEMA_VERSION) throw new SchemaOutdatedError(tables.outbox, version, SCHEMA_VERSION);
-}
-
-/**
- * Reads pg_class, although `to_regclass()` alone would tell: on a connection that has looked before, that answers from a
- * cache which waiting for an advisory lock does not refresh. Opening a table does.
- */
-async function schemaVersion(manager: EntityManager, { versions }: Tables): Promise<number> {
-  const [found] = await manager.query<Array<{ exists: boolean }>>(
-    'SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1)) AS exists',
-    [versions],
-  );
-  if (!found?.exists) return 0;
-  const [row] = await manager.query<Array<{ version: number | null }>>(
-    `SELECT max(version) AS version FROM ${versions}`,
-  );
-  return row?.version ?? 0;
 }

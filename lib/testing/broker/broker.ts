@@ -42,7 +42,11 @@ export interface EmbeddedExchange {
   }[];
 }
 
-/** An AMQP 0-9-1 broker inside this process, for development and tests. */
+/**
+ * An AMQP 0-9-1 broker inside this process, for development and tests: it does what RabbitMQ 3.10 does, in memory, and
+ * is held to it by a contract suite that runs on both. It has no transactions, streams, policies, permissions, TLS or
+ * virtual hosts but `/`.
+ */
 export interface EmbeddedBroker {
   /** `amqp://127.0.0.1:<port>`. Any user and password are let in. */
   readonly url: string;

@@ -1,5 +1,6 @@
 import { Confirms } from './confirms.js';
 import { Consuming } from './consuming.js';
+import { DirectReply } from './direct-reply.js';
 import { AmqpException } from './errors.js';
 import { ExchangeMethods } from './exchange-methods.js';
 import type { ClientMethod } from './methods.js';
@@ -23,8 +24,9 @@ export class Channel {
 
   constructor(port: Port) {
     this.#port = { ...port, canDeliver: () => this.#state === 'open' && port.canDeliver() };
-    this.#publishing = new Publishing(this.#port);
-    this.#consuming = new Consuming(this.#port);
+    const replies = new DirectReply(this.#port);
+    this.#publishing = new Publishing(this.#port, replies);
+    this.#consuming = new Consuming(this.#port, replies);
     this.#queues = new QueueMethods(this.#port);
     this.#exchanges = new ExchangeMethods(this.#port);
   }

@@ -71,8 +71,9 @@ export class Connection {
     });
   }
 
-  /** Ends the connection from this side. The socket is cut when the client does not answer. */
+  /** Ends the connection from this side. The socket is cut when there is nobody who would answer. */
   close(exception: AmqpException): void {
+    if (!this.#isGreeted || this.#state === 'closed') this.socket.destroySoon();
     if (this.#state === 'closing' || this.#state === 'closed') return;
     this.#terminate('closing');
     this.unblock();
@@ -119,9 +120,13 @@ export class Connection {
     const greeting = this.#input.subarray(0, PROTOCOL_HEADER.length);
     this.#input = this.#input.subarray(PROTOCOL_HEADER.length);
     this.#isGreeted = true;
-    if (greeting.equals(PROTOCOL_HEADER)) this.#handshake.start();
-    else this.socket.end(PROTOCOL_HEADER);
-    return greeting.equals(PROTOCOL_HEADER);
+    if (greeting.equals(PROTOCOL_HEADER)) {
+      this.#handshake.start();
+      return true;
+    }
+    this.#state = 'closed';
+    this.socket.end(PROTOCOL_HEADER);
+    return false;
   }
 
   #control({ type, payload }: Frame): void {

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { queueFor } from './access.js';
 import { isInteger } from './arguments.js';
 import type { Consumer } from './consumers.js';
+import type { DirectReply } from './direct-reply.js';
+import { REPLY_TO } from './direct-reply.js';
 import { AmqpException, described } from './errors.js';
 import type { Message } from './message.js';
 import type { BasicConsume, ClientMethods } from './methods.js';
@@ -21,23 +23,29 @@ export class Consuming {
   #prefetch = 0;
   #channelPrefetch = 0;
 
-  constructor(private readonly port: Port) {}
+  constructor(
+    private readonly port: Port,
+    private readonly replies: DirectReply,
+  ) {}
 
   qos({ prefetchSize, prefetchCount, global }: ClientMethods['BasicQos']): void {
     if (prefetchSize > 0) throw new AmqpException('NOT_IMPLEMENTED', `prefetch_size!=0 (${prefetchSize})`);
-    if (global) this.#channelPrefetch = prefetchCount;
-    else this.#prefetch = prefetchCount;
+    // One that is not global also ends the one that was.
+    this.#channelPrefetch = global ? prefetchCount : 0;
+    if (!global) this.#prefetch = prefetchCount;
     this.port.send('BasicQosOk', {});
     this.resume();
   }
 
   consume(name: string, fields: BasicConsume): void {
-    if (this.#subscriptions.has(fields.consumerTag)) {
-      throw new AmqpException('NOT_ALLOWED', `attempt to reuse consumer tag '${fields.consumerTag}'`);
+    this.#assertFree(fields.consumerTag);
+    const tag = fields.consumerTag || `amq.ctag-${randomBytes(16).toString('base64url')}`;
+    if (name === REPLY_TO) {
+      this.replies.consume(tag, fields, (message) => this.#send(tag, ++this.#lastTag, false, message));
+      return;
     }
     const queue = queueFor(this.port, name);
     this.#assertAdmitted(queue, fields.exclusive);
-    const tag = fields.consumerTag || `amq.ctag-${randomBytes(16).toString('base64url')}`;
     const subscription = new Subscription(this, queue, tag, fields, this.#prefetchFor(queue));
     this.#subscriptions.set(tag, subscription);
     if (!fields.nowait) this.port.send('BasicConsumeOk', { consumerTag: tag });
@@ -45,6 +53,7 @@ export class Consuming {
   }
 
   cancel({ consumerTag, nowait }: ClientMethods['BasicCancel']): void {
+    this.replies.cancel(consumerTag);
     const subscription = this.#subscriptions.get(consumerTag);
     this.#subscriptions.delete(consumerTag);
     if (!nowait) this.port.send('BasicCancelOk', { consumerTag });
@@ -90,6 +99,7 @@ export class Consuming {
     const unacked = new Map(this.unacked.takeAll().map(({ queue, entries }) => [queue, entries]));
     const subscriptions = [...this.#subscriptions.values()];
     this.#subscriptions.clear();
+    this.replies.close();
     for (const queue of new Set([...unacked.keys(), ...subscriptions.map((each) => each.queue)])) {
       const leaving = subscriptions.filter((each) => each.queue === queue);
       queue.leave(leaving, unacked.get(queue) ?? []);
@@ -108,12 +118,10 @@ export class Consuming {
   }
 
   deliver(subscription: Subscription, entry: Entry, message: Message): void {
-    const { tag: consumerTag, queue, noAck } = subscription;
+    const { tag, queue, noAck } = subscription;
     const deliveryTag = ++this.#lastTag;
     if (!noAck) this.unacked.add(deliveryTag, { queue, entry, consumer: subscription });
-    const { exchange, routingKey } = message;
-    const fields = { consumerTag, deliveryTag, redelivered: entry.redelivered, exchange, routingKey };
-    this.port.sendMessage('BasicDeliver', fields, message);
+    this.#send(tag, deliveryTag, entry.redelivered, message);
   }
 
   cancelled({ tag: consumerTag }: Subscription): void {
@@ -121,9 +129,20 @@ export class Consuming {
     if (this.port.wantsCancel) this.port.send('BasicCancel', { consumerTag, nowait: true });
   }
 
+  #send(consumerTag: string, deliveryTag: number, redelivered: boolean, message: Message): void {
+    const { exchange, routingKey } = message;
+    const fields = { consumerTag, deliveryTag, redelivered, exchange, routingKey };
+    this.port.sendMessage('BasicDeliver', fields, message);
+  }
+
   /** With a prefetch for the channel as a whole, one queue's acknowledgement is every consumer's room. */
   #resumeOthers(): void {
     if (this.#channelPrefetch > 0) this.resume();
+  }
+
+  #assertFree(tag: string): void {
+    if (!this.#subscriptions.has(tag) && !this.replies.has(tag)) return;
+    throw new AmqpException('NOT_ALLOWED', `attempt to reuse consumer tag '${tag}'`);
   }
 
   #assertAdmitted(queue: Queue, exclusive: boolean): void {
@@ -174,8 +193,8 @@ class Subscription implements Consumer {
     this.channel.deliver(this, entry, message);
   }
 
-  settled(count: number): void {
-    this.#inFlight -= count;
+  settled(): void {
+    this.#inFlight--;
   }
 
   cancelled(): void {

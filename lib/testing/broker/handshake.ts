@@ -18,6 +18,7 @@ const SERVER_PROPERTIES: Table = {
     consumer_priorities: true,
     authentication_failure_close: true,
     per_consumer_qos: true,
+    direct_reply_to: true,
   },
 };
 

@@ -1,5 +1,6 @@
 import { decodeContentHeader, encodeContentHeader } from './codec.js';
 import type { Confirms } from './confirms.js';
+import type { DirectReply } from './direct-reply.js';
 import { AmqpException, refused } from './errors.js';
 import { carbonCopies, Message } from './message.js';
 import type { BasicPublish, Properties } from './methods.js';
@@ -22,7 +23,10 @@ export class Publishing {
   confirms: Confirms | undefined;
   #incoming: Incoming | undefined;
 
-  constructor(private readonly port: Port) {}
+  constructor(
+    private readonly port: Port,
+    private readonly replies: DirectReply,
+  ) {}
 
   /** A message has begun; nothing else may come on the channel before it is whole. */
   get isReceiving(): boolean {
@@ -55,10 +59,11 @@ export class Publishing {
     const { fields, header, body } = this.#incoming as Required<Incoming>;
     this.#incoming = undefined;
     if (fields.immediate) throw new AmqpException('NOT_IMPLEMENTED', 'immediate=true');
-    const message = built(fields, header, body);
-    const queues = this.port.vhost.route(message);
+    this.port.vhost.assertOpen(fields.exchange);
+    const message = this.replies.addressed(built(fields, header, body));
     this.#assertSender(message.properties);
     assertPublishable(message.properties);
+    const queues = this.port.vhost.route(message);
     if (fields.mandatory && queues.size === 0) {
       const { exchange, routingKey } = fields;
       this.port.sendMessage('BasicReturn', { ...NO_ROUTE, exchange, routingKey }, message);

@@ -1,12 +1,13 @@
 import { performance } from 'node:perf_hooks';
+import { Alarm } from './alarm.js';
+import { Capacity } from './capacity.js';
 import type { Consumer } from './consumers.js';
 import { Consumers } from './consumers.js';
 import type { Message } from './message.js';
 import type { Table } from './methods.js';
 import type { QueueSettings } from './queue-arguments.js';
 import type { Entry, Ready } from './ready.js';
-import { readyFor } from './ready.js';
-import { Alarm } from './alarm.js';
+import { newEntry, readyFor } from './ready.js';
 import type { DeathReason } from './x-death.js';
 import { int64 } from './x-death.js';
 
@@ -27,17 +28,14 @@ export interface QueueHooks {
   unused(queue: Queue): void;
 }
 
-/** Below this share of its limit, a full quorum queue takes messages again. */
-const LOW_WATER = 0.8;
-
 export class Queue {
   readonly name: string;
   readonly settings: QueueSettings;
   readonly consumers: Consumers;
   unacked = 0;
   #ready: Ready;
-  #position = 0;
-  #full = false;
+  readonly #capacity: Capacity;
+  #published = 0;
   #isServing = true;
   #isDeleted = false;
   readonly #expiry = new Alarm(() => this.dispatch());
@@ -52,7 +50,8 @@ export class Queue {
     this.settings = declared.settings;
     this.#hooks = hooks;
     this.consumers = new Consumers(this.settings);
-    this.#ready = readyFor(this.settings.type, this.settings.maxPriority);
+    this.#capacity = new Capacity(this.settings);
+    this.#ready = readyFor(this.settings);
     this.touch();
   }
 
@@ -69,13 +68,12 @@ export class Queue {
 
   /** Takes a message, or refuses it because the queue is full (`x-overflow`). */
   publish(message: Message): boolean {
-    if (this.#isFullFor(message)) {
+    if (this.#capacity.refuses(this.#ready, message.body.length)) {
       if (this.settings.overflow === 'reject-publish-dlx') this.#hooks.deadLetter(this, message, 'maxlen');
       return false;
     }
-    this.#ready.push(this.#entry(message));
-    this.#deliver();
-    this.#settleDown();
+    this.#ready.push(newEntry(message, this.#published++, this.settings.messageTtl));
+    if (this.#isServing) this.#deliver();
     return true;
   }
 
@@ -134,20 +132,19 @@ export class Queue {
     this.consumers.unblock();
     this.#dropExpired();
     this.#deliver();
-    this.#settleDown();
   }
 
   purge(): number {
     const purged = this.messages;
-    this.#ready = readyFor(this.settings.type, this.settings.maxPriority);
+    this.#ready = readyFor(this.settings);
     this.#settleDown();
     return purged;
   }
 
   /** Starts the time of `x-expires` again: declared, asked for a message, or left by its last consumer. */
   touch(): void {
-    if (this.settings.expires !== undefined && this.consumers.count === 0)
-      this.#idle.set(this.settings.expires);
+    const { expires } = this.settings;
+    if (expires !== undefined && this.consumers.count === 0) this.#idle.set(expires);
   }
 
   delete(): void {
@@ -179,24 +176,6 @@ export class Queue {
     this.#ready.giveBack(kept);
   }
 
-  #entry(message: Message): Entry {
-    const { expiration } = message.properties;
-    const ttl = Math.min(
-      this.settings.messageTtl ?? Infinity,
-      expiration === undefined ? Infinity : Number(expiration),
-    );
-    // A quorum queue with no time to wait still gives a consumer the same millisecond.
-    const lifetime = this.settings.type === 'quorum' ? Math.max(ttl, 1) : ttl;
-    return {
-      message,
-      position: this.#position++,
-      expiresAt: lifetime === Infinity ? Infinity : performance.now() + lifetime,
-      redelivered: false,
-      returns: 0,
-      next: undefined,
-    };
-  }
-
   #return(entries: Entry[]): void {
     this.#comeBack(entries, (alive) => this.#ready.giveBack(alive));
   }
@@ -209,8 +188,7 @@ export class Queue {
       entry.returns++;
     }
     const isSpent = (entry: Entry) => entry.returns > this.settings.deliveryLimit;
-    for (const { message } of entries.filter(isSpent))
-      this.#hooks.deadLetter(this, message, 'delivery_limit');
+    entries.filter(isSpent).forEach(({ message }) => this.#hooks.deadLetter(this, message, 'delivery_limit'));
     take(entries.filter((entry) => !isSpent(entry)));
     this.#dropOverflow();
     this.dispatch();
@@ -219,6 +197,7 @@ export class Queue {
   #deliver(): void {
     while (this.#ready.length > 0 && this.consumers.serve((consumer) => this.#hand(consumer)))
       this.#dropExpired();
+    this.#settleDown();
   }
 
   #hand(consumer: Consumer): void {
@@ -233,42 +212,23 @@ export class Queue {
   #settleDown(): void {
     this.#dropOverflow();
     this.#dropExpired();
+    this.#capacity.note(this.#ready);
     if (this.#ready.head) this.#expiry.setAt(this.#ready.head.expiresAt);
-    if (this.#full && this.#isBelow(LOW_WATER)) this.#full = false;
-    else if (!this.#isBelow(1)) this.#full = true;
   }
 
   #dropExpired(): void {
-    const head = this.#ready.head;
-    if (!head || head.expiresAt === Infinity) return;
+    if ((this.#ready.head?.expiresAt ?? Infinity) === Infinity) return;
     const now = performance.now();
     while (this.#ready.head && this.#ready.head.expiresAt <= now) this.#bury('expired');
   }
 
   #dropOverflow(): void {
-    if (this.settings.overflow !== 'drop-head') return;
-    while (!this.#isBelow(1) && this.#ready.length > 0) this.#bury('maxlen');
+    while (this.#capacity.mustDrop(this.#ready)) this.#bury('maxlen');
   }
 
   #bury(reason: DeathReason): void {
     const entry = this.#ready.shift();
     if (entry) this.#hooks.deadLetter(this, entry.message, reason);
-  }
-
-  #isBelow(share: number): boolean {
-    const { maxLength, maxBytes } = this.settings;
-    if (maxLength === Infinity && maxBytes === Infinity) return true;
-    return (
-      this.#ready.length <= Math.trunc(maxLength * share) && this.#ready.bytes <= Math.trunc(maxBytes * share)
-    );
-  }
-
-  /** A classic queue looks before it takes a message; a quorum queue notices afterwards, and is one message over. */
-  #isFullFor(message: Message): boolean {
-    const { type, overflow, maxLength, maxBytes } = this.settings;
-    if (overflow === 'drop-head') return false;
-    if (type === 'quorum') return this.#full;
-    return this.#ready.length + 1 > maxLength || this.#ready.bytes + message.body.length > maxBytes;
   }
 }
 

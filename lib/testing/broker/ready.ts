@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks';
 import type { Message } from './message.js';
+import type { QueueSettings } from './queue-arguments.js';
 
 /** A message in one queue. */
 export interface Entry {
@@ -13,6 +15,14 @@ export interface Entry {
   next: Entry | undefined;
 }
 
+/** A message lives as long as both it and its queue allow. */
+export function newEntry(message: Message, position: number, messageTtl = Infinity): Entry {
+  const { expiration = Infinity } = message.properties;
+  const lifetime = Math.min(messageTtl, Number(expiration));
+  const expiresAt = lifetime === Infinity ? Infinity : performance.now() + lifetime;
+  return { message, position, expiresAt, redelivered: false, returns: 0, next: undefined };
+}
+
 /** The messages of a queue that wait for a consumer. */
 export interface Ready {
   readonly length: number;
@@ -25,7 +35,7 @@ export interface Ready {
 }
 
 /** The structure each kind of queue keeps its messages in. */
-export function readyFor(type: 'classic' | 'quorum', maxPriority: number | undefined): Ready {
+export function readyFor({ type, maxPriority }: Pick<QueueSettings, 'type' | 'maxPriority'>): Ready {
   if (type === 'quorum') return new ReturnsFirst();
   return maxPriority === undefined ? new InOrder() : new ByPriority(maxPriority);
 }

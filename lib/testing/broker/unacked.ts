@@ -7,7 +7,7 @@ export interface Delivery {
   queue: Queue;
   entry: Entry;
   /** Absent for what came by `basic.get`. */
-  consumer: { settled(count: number): void } | undefined;
+  consumer: { settled(): void } | undefined;
 }
 
 export interface Settled {
@@ -52,7 +52,7 @@ export class Unacked {
     for (const tag of tags) {
       const { queue, entry, consumer } = this.#deliveries.get(tag) as Delivery;
       this.#deliveries.delete(tag);
-      consumer?.settled(1);
+      consumer?.settled();
       const entries = byQueue.get(queue);
       if (entries) entries.push(entry);
       else byQueue.set(queue, [entry]);

@@ -21,6 +21,8 @@ const PREDECLARED: [name: string, type: ExchangeType, internal: boolean][] = [
 export class VirtualHost {
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
+  /** Channels that wait for an answer, by the address they gave. */
+  readonly replies = new Map<string, (message: Message) => void>();
 
   constructor() {
     for (const [name, type, internal] of PREDECLARED) {
@@ -78,18 +80,20 @@ export class VirtualHost {
     if (source.unbind(binding)) this.#deleteUnbound(source);
   }
 
-  /** The queues a publish reaches. Throws when the exchange is missing or only for other exchanges. */
+  /** Throws when there is no such exchange to publish to, or when it is only for other exchanges. */
+  assertOpen(name: string): void {
+    if (name === '') return;
+    const exchange = this.#exchanges.get(name);
+    if (!exchange) throw notFound('exchange', name);
+    if (!exchange.declared.internal) return;
+    throw new AmqpException('ACCESS_REFUSED', `cannot publish to internal ${described('exchange', name)}`);
+  }
+
+  /** The queues a message reaches from its exchange; none when that is missing. */
   route(message: Message): Set<Queue> {
     if (message.exchange === '') return this.#routeByName(message);
     const exchange = this.#exchanges.get(message.exchange);
-    if (!exchange) throw notFound('exchange', message.exchange);
-    if (exchange.declared.internal) {
-      throw new AmqpException(
-        'ACCESS_REFUSED',
-        `cannot publish to internal ${described('exchange', exchange.name)}`,
-      );
-    }
-    return reach(exchange, message, (name) => this.#exchanges.get(name));
+    return exchange ? reach(exchange, message, (name) => this.#exchanges.get(name)) : new Set();
   }
 
   /** The broker goes down: no queue moves until `restore()`. */
@@ -110,22 +114,18 @@ export class VirtualHost {
     for (const queue of this.queues) queue.restore();
   }
 
-  /** The default exchange: every queue under its own name. */
+  /** The default exchange: every queue under its own name. A waiting channel is no queue and is served at once. */
   #routeByName(message: Message): Set<Queue> {
+    for (const key of message.routingKeys) this.replies.get(key)?.(message);
     const queues = message.routingKeys.map((key) => this.#queues.get(key));
     return new Set(queues.filter((queue) => queue !== undefined));
   }
 
   #deadLetter(from: Queue, message: Message, reason: DeathReason): void {
-    const { deadLetterExchange: name, deadLetterRoutingKey: routingKey } = from.settings;
-    if (name === undefined) return;
-    const exchange = this.#exchanges.get(name);
-    if (name !== '' && !exchange) return;
-    const dead = deadLettered(message, { reason, queue: from.name, exchange: name, routingKey });
-    const queues = exchange
-      ? reach(exchange, dead, (other) => this.#exchanges.get(other))
-      : this.#routeByName(dead);
-    for (const queue of queues) if (!isCycle(dead, reason, queue.name)) queue.publish(dead);
+    const { deadLetterExchange: exchange, deadLetterRoutingKey: routingKey } = from.settings;
+    if (exchange === undefined) return;
+    const dead = deadLettered(message, { reason, queue: from.name, exchange, routingKey });
+    for (const queue of this.route(dead)) if (!isCycle(dead, reason, queue.name)) queue.publish(dead);
   }
 
   #forget(destination: Destination): void {

@@ -38,16 +38,18 @@ export function consumingContract(keeps: Contract): void {
 
   keeps('counts a global prefetch for the whole channel', async (client) => {
     const [one, two] = [await client.queue(), await client.queue()];
-    await client.send(one, numbered(5, 'a'));
-    await client.send(two, numbered(5, 'b'));
+    await client.send(one, numbered(3, 'a'));
+    await client.send(two, numbered(3, 'b'));
     await client.channel.prefetch(3, true);
     const first = await Inbox.on(client.channel, one);
-    const [message] = await first.next(3);
+    const messages = await first.next(3);
     const second = await Inbox.on(client.channel, two);
-    client.channel.ack(message!);
-    await Promise.race([first.next(), second.next()]);
-    const counts = await Promise.all([one, two].map((queue) => client.channel.checkQueue(queue)));
-    expect(counts.reduce((sum, { messageCount }) => sum + messageCount, 0)).toBe(6);
+    await expect(client.channel.checkQueue(two)).resolves.toMatchObject({ messageCount: 3 });
+    client.channel.ack(messages[1]!, true);
+    await expect(second.nextBodies(2)).resolves.toEqual(['b0', 'b1']);
+    await expect(client.channel.checkQueue(two)).resolves.toMatchObject({ messageCount: 1 });
+    await client.channel.prefetch(1);
+    await expect(second.nextBodies(1)).resolves.toEqual(['b2']);
   });
 
   keeps('does not hold back a consumer that does not acknowledge', async (client) => {
@@ -108,6 +110,19 @@ export function consumingContract(keeps: Contract): void {
     channel.reject(messages[4]!, true);
     const again = await Inbox.on(channel, queue);
     await expect(again.nextBodies(4)).resolves.toEqual(['m0', 'm1', 'm2', 'm4']);
+  });
+
+  keeps('puts messages back where they were, whatever order they were given out in', async (client) => {
+    const { channel } = client;
+    const queue = await client.queue();
+    await client.send(queue, numbered(3));
+    const first = await channel.get(queue);
+    await channel.get(queue);
+    if (first) channel.nack(first, false, true);
+    await channel.get(queue);
+    channel.nackAll(true);
+    const inbox = await Inbox.on(channel, queue);
+    await expect(inbox.nextBodies(3)).resolves.toEqual(numbered(3));
   });
 
   keeps('drops what is rejected without requeue', async (client) => {
@@ -209,14 +224,18 @@ export function consumingContract(keeps: Contract): void {
     await expect(inbox.cancelled).resolves.toBeUndefined();
   });
 
-  keeps('takes acknowledgements for a queue that is gone', async (client) => {
+  keeps('takes acknowledgements for a queue that is gone, and moves nothing on', async (client) => {
     const { channel } = client;
-    const queue = await client.queue();
-    await client.send(queue, ['m']);
-    const message = await channel.get(queue);
+    const dead = await client.queue();
+    const queue = await client.queue({ deadLetterExchange: '', deadLetterRoutingKey: dead });
+    await client.send(queue, numbered(3));
+    const messages = await (await Inbox.on(channel, queue)).next(3);
     await channel.deleteQueue(queue);
-    if (message) channel.nack(message, false, true);
+    channel.ack(messages[0]!);
+    channel.nack(messages[1]!, false, true);
+    channel.reject(messages[2]!, false);
     await expect(channel.checkExchange('amq.topic')).resolves.toBeDefined();
+    await expect(channel.checkQueue(dead)).resolves.toMatchObject({ messageCount: 0 });
   });
 
   keeps('has one consumer where it is exclusive', async (client) => {

@@ -128,7 +128,7 @@ export function deadLetterContract(keeps: Contract, type: 'classic' | 'quorum'):
       },
     });
     const { exchange, queue: clock } = await client.tap();
-    const timer = await client.queue({ messageTtl: 200, deadLetterExchange: exchange });
+    const timer = await client.queue({ messageTtl: 500, deadLetterExchange: exchange });
     await client.send(queue, ['m']);
     await client.send(timer, ['time is up']);
     await client.take(clock, 1);

@@ -152,17 +152,29 @@ export function publishingContract(keeps: Contract): void {
     await expect(client.outcome(queue, 'd')).resolves.toBe('ack');
   });
 
+  keeps('counts bytes where it may not drop any', async (client) => {
+    const queue = await client.queue({
+      overflow: 'reject-publish',
+      arguments: { 'x-max-length-bytes': 10 },
+    });
+    await expect(client.outcome(queue, 'x'.repeat(8))).resolves.toBe('ack');
+    await expect(client.outcome(queue, 'xxx')).resolves.toBe('nack');
+    await expect(client.outcome(queue, 'xx')).resolves.toBe('ack');
+  });
+
   keeps('refuses a message as a whole when one of its queues is full', async (client) => {
-    const { exchange, queue } = await client.tap();
-    const full = await client.queue({ maxLength: 0, overflow: 'reject-publish' });
-    await client.channel.bindQueue(full, exchange, '');
+    const exchange = await client.exchange('fanout');
+    const queues = [await client.queue(), await client.queue({ maxLength: 0, overflow: 'reject-publish' })];
+    queues.push(await client.queue());
+    for (const queue of queues) await client.channel.bindQueue(queue, exchange, '');
     const outcome = new Promise((resolve) => {
       client.channel.publish(exchange, '', Buffer.from('m'), {}, (error: unknown) =>
         resolve(error ? 'nack' : 'ack'),
       );
     });
     await expect(outcome).resolves.toBe('nack');
-    await expect(client.channel.checkQueue(queue)).resolves.toMatchObject({ messageCount: 1 });
+    const counts = await Promise.all(queues.map((queue) => client.channel.checkQueue(queue)));
+    expect(counts.map(({ messageCount }) => messageCount)).toEqual([1, 0, 1]);
   });
 
   keeps('tells which messages of a burst it refused', async (client) => {

@@ -25,9 +25,10 @@ export class RawPeer {
     this.ended = new Promise((resolve) => socket.on('close', () => resolve()));
   }
 
-  static async open(url: string): Promise<RawPeer> {
+  /** One that lingers does not hang up when the broker does. */
+  static async open(url: string, { lingers = false } = {}): Promise<RawPeer> {
     const { hostname, port } = new URL(url);
-    const socket = connect(Number(port || 5672), hostname);
+    const socket = connect({ host: hostname, port: Number(port || 5672), allowHalfOpen: lingers });
     await once(socket, 'connect');
     return new RawPeer(socket);
   }

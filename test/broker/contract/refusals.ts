@@ -27,6 +27,15 @@ export function refusalContract(keeps: Contract): void {
     await expect(client.channel.assertQueue(queue, typed)).resolves.toMatchObject({ queue });
   });
 
+  keeps('takes an exclusive queue for transient, whatever was asked', async (client) => {
+    const { channel } = client;
+    const name = client.queueName();
+    await channel.assertQueue(name, { exclusive: true, durable: true });
+    await expect(channel.assertQueue(name, { exclusive: true, durable: false })).resolves.toMatchObject({
+      queue: name,
+    });
+  });
+
   keeps('does not compare arguments it does not know', async (client) => {
     const queue = await client.queue({ arguments: { 'my-own': 1 } });
     await expect(client.channel.assertQueue(queue, { arguments: { 'my-own': 2 } })).resolves.toMatchObject({

@@ -112,9 +112,9 @@ export function topologyContract(keeps: Contract): void {
   });
 
   keeps('keeps a queue with x-expires as long as it has a consumer', async (client) => {
-    const queue = await client.queue({ expires: 50 });
+    const queue = await client.queue({ expires: 300 });
     const inbox = await Inbox.on(client.channel, queue);
-    const timer = await client.queue({ expires: 200 });
+    const timer = await client.queue({ expires: 600 });
     await vanished(client, timer);
     await expect(client.channel.checkQueue(queue)).resolves.toBeDefined();
     await client.channel.cancel(inbox.tag);

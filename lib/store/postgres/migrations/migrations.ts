@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { schemaVersion } from '../schema-version.js';
 import { tables, type TableNames, type Tables } from '../tables.js';
 import { createOutbox } from './0001-create-outbox.js';
 import type { Migration } from './migration.js';
@@ -45,6 +46,8 @@ function migrationClass(migration: Migration, names: TableNames): MigrationClass
 
     async up(queryRunner: QueryRunner): Promise<void> {
       const named = namesIn(queryRunner);
+      // Done already by a process that was started with `storage.migrate`, or by hand.
+      if ((await schemaVersion(queryRunner, named)) >= migration.version) return;
       for (const statement of [...migration.up(named), recordStatement(named, migration)]) {
         await queryRunner.query(statement);
       }

@@ -1,0 +1,245 @@
+import type { Options } from 'amqplib';
+
+/** A message to publish, as `basic.publish` takes it. */
+export interface PublishRequest {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Buffer;
+  /** `messageId` must be unique among what is in flight to one routing key: returns are told apart by it. */
+  readonly properties: Options.Publish & { messageId?: string };
+}
+
+/** Of AMQP 0-9-1: frame types, the end of every frame, and the bytes a frame costs beside its payload. */
+const METHOD = 1;
+const HEADER = 2;
+const BODY = 3;
+const FRAME_END = 0xce;
+const FRAME_OVERHEAD = 8;
+
+const BASIC_CLASS = 60;
+const PUBLISH_METHOD = 40;
+const MANDATORY = 1;
+const PERSISTENT = 2;
+
+/** Property flags in the order the properties are written (AMQP 0-9-1 §4.2.6.1). */
+const FLAG = {
+  contentType: 1 << 15,
+  contentEncoding: 1 << 14,
+  headers: 1 << 13,
+  deliveryMode: 1 << 12,
+  priority: 1 << 11,
+  correlationId: 1 << 10,
+  replyTo: 1 << 9,
+  expiration: 1 << 8,
+  messageId: 1 << 7,
+  timestamp: 1 << 6,
+  type: 1 << 5,
+  userId: 1 << 4,
+  appId: 1 << 3,
+} as const;
+
+/**
+ * The frames of many publishes in one buffer: method, header and body frames of each, back to back. amqplib's own
+ * `publish` encodes the same bytes message by message and hands each to a stream, which costs 12–14 µs; the relay
+ * publishes hundreds at once and gets away with a quarter of that.
+ * @throws {RangeError} for text or headers longer than AMQP can carry
+ * @throws {TypeError} for headers that are not scalars
+ */
+export function encodePublishes(
+  requests: readonly PublishRequest[],
+  channel: number,
+  frameMax: number,
+): Buffer {
+  const writer = new FrameWriter(
+    channel,
+    frameMax,
+    requests.reduce((sum, { body }) => sum + body.length + 512, 0),
+  );
+  for (const request of requests) writer.publish(request);
+  return writer.bytes();
+}
+
+class FrameWriter {
+  private buffer: Buffer;
+  private at = 0;
+
+  constructor(
+    private readonly channel: number,
+    private readonly frameMax: number,
+    expected: number,
+  ) {
+    this.buffer = Buffer.allocUnsafe(expected);
+  }
+
+  bytes(): Buffer {
+    return this.buffer.subarray(0, this.at);
+  }
+
+  publish({ exchange, routingKey, body, properties }: PublishRequest): void {
+    this.frame(METHOD, () => this.method(exchange, routingKey, properties.mandatory === true));
+    this.frame(HEADER, () => this.header(body.length, properties));
+    const most = this.frameMax - FRAME_OVERHEAD;
+    for (let from = 0; from < body.length; from += most) {
+      const part = body.subarray(from, from + most);
+      this.frame(BODY, () => this.raw(part));
+    }
+  }
+
+  private frame(type: number, payload: () => void): void {
+    this.reserve(7);
+    const start = this.at;
+    this.buffer.writeUInt8(type, start);
+    this.buffer.writeUInt16BE(this.channel, start + 1);
+    this.at = start + 7;
+    payload();
+    this.buffer.writeUInt32BE(this.at - start - 7, start + 3);
+    this.octet(FRAME_END);
+  }
+
+  private method(exchange: string, routingKey: string, mandatory: boolean): void {
+    this.short(BASIC_CLASS);
+    this.short(PUBLISH_METHOD);
+    this.short(0);
+    this.shortString(exchange);
+    this.shortString(routingKey);
+    this.octet(mandatory ? MANDATORY : 0);
+  }
+
+  private header(size: number, properties: PublishRequest['properties']): void {
+    this.short(BASIC_CLASS);
+    this.short(0);
+    this.long(size);
+    const flagsAt = this.at;
+    this.short(0);
+    const flags = this.properties(properties);
+    this.buffer.writeUInt16BE(flags, flagsAt);
+  }
+
+  /** Writes what is given and returns the flags of it. */
+  private properties(properties: PublishRequest['properties']): number {
+    let flags = 0;
+    const text = (flag: number, value: unknown) => {
+      if (value === undefined || value === null) return;
+      flags |= flag;
+      this.shortString(String(value as string | number));
+    };
+    text(FLAG.contentType, properties.contentType);
+    text(FLAG.contentEncoding, properties.contentEncoding);
+    if (properties.headers) {
+      flags |= FLAG.headers;
+      this.table(properties.headers as Record<string, unknown>);
+    }
+    if (properties.persistent === true) {
+      flags |= FLAG.deliveryMode;
+      this.octet(PERSISTENT);
+    }
+    if (properties.priority !== undefined) {
+      flags |= FLAG.priority;
+      this.octet(properties.priority);
+    }
+    text(FLAG.correlationId, properties.correlationId);
+    text(FLAG.replyTo, properties.replyTo);
+    text(FLAG.expiration, properties.expiration);
+    text(FLAG.messageId, properties.messageId);
+    if (properties.timestamp !== undefined) {
+      flags |= FLAG.timestamp;
+      this.long(properties.timestamp);
+    }
+    text(FLAG.type, properties.type);
+    text(FLAG.userId, properties.userId);
+    text(FLAG.appId, properties.appId);
+    return flags;
+  }
+
+  private table(headers: Record<string, unknown>): void {
+    this.reserve(4);
+    const start = this.at;
+    this.at += 4;
+    for (const name in headers) {
+      const value = headers[name];
+      if (value === undefined) continue;
+      this.shortString(name);
+      this.field(name, value);
+    }
+    const size = this.at - start - 4;
+    if (size > 65_000)
+      throw new RangeError(`the headers take ${size} bytes, more than a frame of 64 KiB has room for`);
+    this.buffer.writeUInt32BE(size, start);
+  }
+
+  /** Types as amqplib chooses them, so that a header reads the same whichever of the two has written it. */
+  private field(name: string, value: unknown): void {
+    if (typeof value === 'string') this.longString(value);
+    else if (typeof value === 'boolean')
+      this.tagged('t', 1, () => this.buffer.writeUInt8(value ? 1 : 0, this.at));
+    else if (typeof value === 'number') this.number(value);
+    else throw new TypeError(`the header ${name} is a ${typeof value}, not a string, number or boolean`);
+  }
+
+  private number(value: number): void {
+    if (!Number.isInteger(value) || Math.abs(value) >= 2 ** 63) {
+      this.tagged('d', 8, () => this.buffer.writeDoubleBE(value, this.at));
+    } else if (value >= -128 && value < 128) this.tagged('b', 1, () => this.buffer.writeInt8(value, this.at));
+    else if (value >= -32_768 && value < 32_768)
+      this.tagged('s', 2, () => this.buffer.writeInt16BE(value, this.at));
+    else if (value >= -(2 ** 31) && value < 2 ** 31)
+      this.tagged('I', 4, () => this.buffer.writeInt32BE(value, this.at));
+    else this.tagged('l', 8, () => this.buffer.writeBigInt64BE(BigInt(value), this.at));
+  }
+
+  private tagged(tag: string, size: number, write: () => void): void {
+    this.octet(tag.charCodeAt(0));
+    this.reserve(size);
+    write();
+    this.at += size;
+  }
+
+  private longString(text: string): void {
+    this.octet('S'.charCodeAt(0));
+    const most = text.length * 3;
+    this.reserve(4 + most);
+    const size = this.buffer.write(text, this.at + 4);
+    this.buffer.writeUInt32BE(size, this.at);
+    this.at += 4 + size;
+  }
+
+  private shortString(text: string): void {
+    this.reserve(1 + text.length * 3);
+    const size = this.buffer.write(text, this.at + 1);
+    if (size > 255)
+      throw new RangeError(`"${text.slice(0, 40)}…" is ${size} bytes long, AMQP allows 255 here`);
+    this.buffer.writeUInt8(size, this.at);
+    this.at += 1 + size;
+  }
+
+  private raw(bytes: Buffer): void {
+    this.reserve(bytes.length);
+    bytes.copy(this.buffer, this.at);
+    this.at += bytes.length;
+  }
+
+  private octet(value: number): void {
+    this.reserve(1);
+    this.buffer[this.at++] = value;
+  }
+
+  private short(value: number): void {
+    this.reserve(2);
+    this.at = this.buffer.writeUInt16BE(value, this.at);
+  }
+
+  /** 64 bits; sizes and seconds stay far below 2^53. */
+  private long(value: number): void {
+    this.reserve(8);
+    this.buffer.writeUInt32BE(Math.floor(value / 2 ** 32), this.at);
+    this.buffer.writeUInt32BE(value >>> 0, this.at + 4);
+    this.at += 8;
+  }
+
+  private reserve(size: number): void {
+    if (this.at + size <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.at + size));
+    this.buffer.copy(larger, 0, 0, this.at);
+    this.buffer = larger;
+  }
+}

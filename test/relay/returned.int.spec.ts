@@ -1,0 +1,88 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/outbox-app.js';
+import { events, RelayStage } from './stage.js';
+
+describe('an event no queue is bound for', () => {
+  let stage: RelayStage;
+
+  beforeAll(async () => {
+    stage = await RelayStage.open({}, { sink: 'order.#' });
+  });
+  afterAll(() => stage?.close());
+  afterEach(async () => {
+    await stage.stopRelays();
+    await stage.clear();
+  });
+
+  const ATTEMPTS = { attempts: 3, backoff: { delay: 50, factor: 1, jitter: 'none' } } as const;
+  const mixed = [
+    { type: 'order.placed', payload: 1 },
+    { type: 'nobody.listens', payload: 2 },
+    { type: 'order.paid', payload: 3 },
+  ];
+
+  test('is published, recorded on its row and counted; its neighbours are not', async () => {
+    const { relay } = await stage.relay({ rabbitmq: { unroutable: 'record' } });
+    await stage.emit(mixed);
+    await stage.settled();
+    const rows = await stage.rows();
+    expect(rows.map(({ type, state, returned, attempts }) => [type, state, returned, attempts])).toEqual([
+      ['order.placed', 'published', false, 0],
+      ['nobody.listens', 'published', true, 0],
+      ['order.paid', 'published', false, 0],
+    ]);
+    expect((await relay.stats()).counts).toMatchObject({
+      published: 3,
+      returned: 1,
+      rescheduled: 0,
+      dead: 0,
+    });
+    expect((await stage.receive()).map(({ payload }) => payload)).toEqual([1, 3]);
+  });
+
+  test('is told apart in a crowd: every second one of a thousand', async () => {
+    await stage.relay();
+    const crowd = events(1_000).map((event, index) => ({
+      ...event,
+      type: index % 2 ? 'nobody.listens' : 'order.placed',
+    }));
+    await stage.emit(crowd);
+    await stage.settled();
+    const rows = await stage.rows();
+    expect(rows.every(({ type, returned }) => returned === (type === 'nobody.listens'))).toBe(true);
+    expect(await stage.receive()).toHaveLength(500);
+  });
+
+  test("with unroutable: 'fail' is tried again, then dead with its error; its neighbours are published", async () => {
+    const { relay } = await stage.relay({
+      rabbitmq: { unroutable: 'fail' },
+      relay: { retry: ATTEMPTS, pollInterval: 50 },
+    });
+    await stage.emit(mixed);
+    await stage.settled();
+    const [, row] = await stage.rows();
+    expect(row).toMatchObject({ type: 'nobody.listens', state: 'dead', attempts: 3, returned: false });
+    expect(row?.last_error).toBe(
+      `UnroutableEventError: No queue is bound to exchange "${stage.playground.name}" for routing key "nobody.listens" ` +
+        "(basic.return 312 NO_ROUTE). Start the service that handles it, or set rabbitmq.unroutable to 'record'.",
+    );
+    const stats = await relay.stats();
+    expect(stats).toMatchObject({ dead: 1, counts: { published: 2, rescheduled: 2, dead: 1, returned: 0 } });
+    expect((await stage.receive()).map(({ payload }) => payload)).toEqual([1, 3]);
+  });
+
+  test("with unroutable: 'fail' is published as soon as somebody listens", async () => {
+    await stage.relay({
+      rabbitmq: { unroutable: 'fail' },
+      relay: { retry: { ...ATTEMPTS, attempts: 1_000 }, pollInterval: 50 },
+    });
+    await stage.emit([{ type: 'late.listener', payload: 'here' }]);
+    await eventually(async () => ((await stage.rows())[0]?.attempts ?? 0) >= 2);
+    await stage.bindSink('late.*');
+    await stage.settled();
+    expect((await stage.receive()).map(({ payload }) => payload)).toEqual(['here']);
+    const [row] = await stage.rows();
+    expect(row).toMatchObject({ state: 'published' });
+    expect(row?.attempts).toBeGreaterThanOrEqual(2);
+  });
+});
