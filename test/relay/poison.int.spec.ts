@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { EventToEmit } from 'nestjs-rabbitmq-outbox';
+import type { EmitOptions, EventToEmit } from 'nestjs-rabbitmq-outbox';
 import { startRabbitMq, type RabbitMqNode } from '../support/rabbitmq.mjs';
 import { eventually } from '../support/outbox-app.js';
 import { events, inversions, RelayStage } from './stage.js';
@@ -7,7 +7,7 @@ import { events, inversions, RelayStage } from './stage.js';
 const RETRY = { attempts: 3, backoff: { delay: 200, factor: 1, jitter: 'none' } } as const;
 const TOO_LARGE = 65_537;
 
-const POISONS: ReadonlyArray<[name: string, poison: Partial<EventToEmit>, error: RegExp]> = [
+const POISONS: ReadonlyArray<[name: string, poison: EmitOptions & { type?: string; payload?: unknown }, error: RegExp]> = [
   [
     'larger than the broker accepts',
     { payload: Buffer.alloc(TOO_LARGE) },

@@ -185,7 +185,7 @@ function readMessage(message: ConsumeMessage): Received {
 export function events(
   count: number,
   { keys = 0, type = 'order.placed' } = {},
-): Array<EmitOptions & { type: string; payload: number }> {
+): Array<EmitOptions & { type: string; payload: unknown }> {
   return Array.from({ length: count }, (_, index) => ({
     type,
     payload: index + 1,
