@@ -7,7 +7,9 @@ import { events, inversions, RelayStage } from './stage.js';
 const RETRY = { attempts: 3, backoff: { delay: 200, factor: 1, jitter: 'none' } } as const;
 const TOO_LARGE = 65_537;
 
-const POISONS: ReadonlyArray<[name: string, poison: EmitOptions & { type?: string; payload?: unknown }, error: RegExp]> = [
+const POISONS: ReadonlyArray<
+  [name: string, poison: EmitOptions & { type?: string; payload?: unknown }, error: RegExp]
+> = [
   [
     'larger than the broker accepts',
     { payload: Buffer.alloc(TOO_LARGE) },
