@@ -43,7 +43,7 @@ export type Ordering = 'emit' | 'commit';
  */
 const keyLocks = (outbox: string) => `
 CROSS JOIN (
-  SELECT count(pg_advisory_xact_lock(hashtext('${outbox}'), k.hash)) AS locks
+  SELECT count(pg_advisory_xact_lock('${outbox.replaceAll("'", "''")}'::regclass::oid::int, k.hash)) AS locks
   FROM (SELECT DISTINCT hashtext(key) AS hash FROM unnest($3::text[]) AS keys (key) WHERE key IS NOT NULL ORDER BY 1) k
 ) AS locked`;
 
