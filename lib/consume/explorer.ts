@@ -40,10 +40,11 @@ export class HandlerExplorer {
     const prototype = prototypeOf(wrapper);
     if (!prototype) return [];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
-      const found = onEventMetadata(prototype[method] as object).filter(({ options }) =>
-        this.isOurs(options),
-      );
-      return found.map((metadata, index) => this.handler(wrapper, prototype, method, metadata, index));
+      // Counted with those of other outboxes: on one broker their queues must not share a name.
+      const found = [...onEventMetadata(prototype[method] as object).entries()];
+      return found
+        .filter(([, { options }]) => this.isOurs(options))
+        .map(([index, metadata]) => this.handler(wrapper, prototype, method, metadata, index));
     });
   }
 
@@ -115,7 +116,7 @@ function assertPatterns(handler: string, patterns: readonly string[]): void {
   }
 }
 
-const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>(['queue', 'prefetch', 'retry']);
+const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>(['queue', 'prefetch', 'retry', 'outbox']);
 
 function assertKnown(handler: string, options: OnEventOptions): void {
   const unknown = Object.keys(options).find((option) => !OPTIONS.has(option));

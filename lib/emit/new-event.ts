@@ -5,8 +5,9 @@ import { codecNames, isCodec, type Codecs } from '../event/codecs/codecs.js';
 import type { EventHeaders, NewEvent } from '../event/envelope.js';
 import { isEventId, newEventId } from '../event/event-id.js';
 import { assertEventType } from '../event/event-type.js';
-import { assertHeaders, HEADER } from '../event/headers.js';
-import type { TrackingContext } from '../event/tracking.js';
+import { assertHeaders, assertHeaderSize, HEADER } from '../event/headers.js';
+import { trackingText, type TrackingContext } from '../event/tracking.js';
+import { ILL_FORMED, isWellFormed } from '../event/well-formed.js';
 import { needsValidation, validated } from '../event/validation.js';
 import { milliseconds, type Duration } from '../policy/duration.js';
 import type { EmitOptions } from './emit-options.js';
@@ -98,17 +99,20 @@ function encode(
 }
 
 function headersOf(
-  { description }: EventToWrite,
+  { type, description }: EventToWrite,
   { headers, causationId }: EmitOptions,
   chain: TrackingContext | undefined,
 ): EventHeaders | null {
   const ours = {
     ...(causationId !== undefined && { [HEADER.causationId]: causationId }),
-    ...(chain && chain.trackingIds.length > 0 && { [HEADER.tracking]: chain.trackingIds.join(',') }),
+    ...(chain && chain.trackingIds.length > 0 && { [HEADER.tracking]: trackingText(chain.trackingIds) }),
     ...(description?.version !== undefined && { [HEADER.version]: description.version }),
     ...(description?.source !== undefined && { [HEADER.source]: description.source }),
   };
-  return headers || Object.keys(ours).length > 0 ? { ...headers, ...ours } : null;
+  if (!headers && Object.keys(ours).length === 0) return null;
+  const all = { ...headers, ...ours };
+  assertHeaderSize(type, all);
+  return all;
 }
 
 function assertOptions(type: string, options: EmitOptions): void {
@@ -117,8 +121,10 @@ function assertOptions(type: string, options: EmitOptions): void {
   };
   if (options.id !== undefined && !isEventId(options.id)) refuse('id', 'must be a UUID');
   for (const name of ['key', 'correlationId', 'causationId', 'exchange', 'contentType'] as const) {
-    if (options[name] !== undefined && !isShortString(options[name]))
-      refuse(name, 'must be a string of 1 to 255 bytes');
+    const text = options[name];
+    if (text === undefined) continue;
+    if (!isShortString(text)) refuse(name, 'must be a string of 1 to 255 bytes');
+    if (!isWellFormed(text)) refuse(name, ILL_FORMED);
   }
   if (options.headers !== undefined) assertHeaders(type, options.headers);
   const { priority, availableAt, codec } = options;

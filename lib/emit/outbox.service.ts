@@ -60,8 +60,8 @@ export class OutboxService {
   }
 
   /**
-   * Writes any number of events in one statement, in the given order. Resolves to their ids. If one of them is
-   * refused, none is written. Errors as `emit()`.
+   * Writes any number of events, in the given order, in one statement for each 10,000 of them (or 16 MiB of payloads,
+   * whichever is less). Resolves to their ids. If one of them is refused, none is written. Errors as `emit()`.
    */
   emitMany(tx: TransactionHandle, events: readonly EventToEmit[]): Promise<string[]>;
   emitMany(events: readonly EventToEmit[]): Promise<string[]>;

@@ -1,4 +1,5 @@
 import { InvalidEventTypeError } from '../errors/invalid-event-type.error.js';
+import { isWellFormed } from './well-formed.js';
 
 /** AMQP 0-9-1 §4.2.5.3: routing keys are short strings. */
 const MAX_ROUTING_KEY_BYTES = 255;
@@ -14,6 +15,6 @@ export function assertEventType(type: unknown): asserts type is string {
     throw new InvalidEventTypeError(type, '"*" and "#" belong to patterns, not to types');
   if (/[\s\p{Cc}]/u.test(type))
     throw new InvalidEventTypeError(type, 'it contains white space or control characters');
-  if (/\p{Cs}/u.test(type)) throw new InvalidEventTypeError(type, 'it contains half a surrogate pair');
+  if (!isWellFormed(type)) throw new InvalidEventTypeError(type, 'it contains half a surrogate pair');
   if (type.split('.').includes('')) throw new InvalidEventTypeError(type, 'it has an empty word');
 }

@@ -1,5 +1,6 @@
 import { InvalidEventOptionError } from '../errors/invalid-event-option.error.js';
 import type { EventHeaders } from './envelope.js';
+import { ILL_FORMED, isWellFormed } from './well-formed.js';
 
 /** Names of the headers this library writes. None begins with `x-`: brokers own those. */
 export const HEADER = {
@@ -30,11 +31,15 @@ export function assertHeaders(type: string, headers: unknown): asserts headers i
       headers,
     );
   }
+  for (const [name, value] of Object.entries(headers)) assertHeader(type, name, value);
+  assertHeaderSize(type, headers as EventHeaders);
+}
+
+/** @throws {InvalidEventOptionError} for more headers than fit, those of this library included. */
+export function assertHeaderSize(type: string, headers: EventHeaders): void {
   let bytes = 0;
-  for (const [name, value] of Object.entries(headers)) {
-    assertHeader(type, name, value);
+  for (const [name, value] of Object.entries(headers))
     bytes += Buffer.byteLength(name) + (typeof value === 'string' ? Buffer.byteLength(value) : 8) + 8;
-  }
   if (bytes > MAX_HEADER_BYTES) {
     throw new InvalidEventOptionError(type, 'headers', `must stay below ${MAX_HEADER_BYTES} bytes`, bytes);
   }
@@ -60,6 +65,8 @@ function assertHeader(type: string, name: string, value: unknown): void {
       name,
     );
   }
+  if (![name, value].every((text) => typeof text !== 'string' || isWellFormed(text)))
+    throw new InvalidEventOptionError(type, `headers.${name}`, ILL_FORMED, value);
   if (!isScalar(value)) {
     throw new InvalidEventOptionError(
       type,

@@ -35,3 +35,11 @@ export function continueChain(event: {
   const trackingIds = [...event.trackingIds, event.id].filter((id) => id !== '').slice(-LONGEST_CHAIN);
   return { correlationId: event.correlationId, causationId: event.id || undefined, trackingIds };
 }
+
+/** The chain as one header: ids joined by commas, and the commas within them escaped. */
+export const trackingText = (ids: readonly string[]): string =>
+  ids.map((id) => id.replace(/[%,]/g, encodeURIComponent)).join(',');
+
+/** The ids of a header; a foreign one may hold anything. */
+export const trackingIdsOf = (text: string | undefined): string[] =>
+  (text?.split(',') ?? []).map((id) => id.replace(/%2C|%25/gi, decodeURIComponent)).filter((id) => id !== '');

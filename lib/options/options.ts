@@ -71,7 +71,8 @@ export interface EmitDefaults {
    * What numbers the events of a key. `'emit'`: the order of the `emit()` calls, which is the order of the commits as
    * long as transactions that emit for a key lock what the key stands for. `'commit'`: a lock per key, taken in the same
    * statement and held to the end of the transaction, makes it so for all; transactions that emit for several keys in
-   * different order can then deadlock. Default `'emit'`.
+   * different order can then deadlock, and PostgreSQL has room for about `max_locks_per_transaction` × `max_connections`
+   * locks in all, which an `emitMany()` of thousands of keys can use up. Default `'emit'`.
    */
   ordering?: 'emit' | 'commit';
   /** How long the broker may hold a message that nobody consumes, for every event. Default: for ever. */

@@ -7,8 +7,8 @@ export interface OutboxStore {
   prepare(): Promise<void>;
 
   /**
-   * Writes events inside the caller's transaction, numbered in the given order: one statement for any number of them.
-   * An id that is in the table already is skipped, without an error that would spoil the transaction. Resolves to the
+   * Writes events inside the caller's transaction, numbered in the given order: one statement for thousands of them. An
+   * id that is in the table already is skipped, without an error that would spoil the transaction. Resolves to the
    * number of events written.
    */
   append(tx: QueryRunner, events: readonly NewEvent[]): Promise<number>;

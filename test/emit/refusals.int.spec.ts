@@ -73,6 +73,12 @@ describe('an event that cannot be carried is refused, and the transaction is non
     ['a key that is too long', {}, { key: 'é'.repeat(128) }, 'option key must be a string of 1 to 255 bytes'],
     ['a key with a NUL', {}, { key: 'a\0' }, 'option key must be a string of 1 to 255 bytes'],
     [
+      'half a surrogate pair',
+      {},
+      { key: 'a\ud83d' },
+      'option key must not contain half a surrogate pair, which UTF-8 cannot carry',
+    ],
+    [
       'a key of another kind',
       {},
       { key: 7 as never },

@@ -53,6 +53,12 @@ describe('headers', () => {
     expect(error.message).toContain(got);
   });
 
+  test.each([{ half: '\ud83d' }, { '\udc00': 'x' }])('must not hold half a surrogate pair: %j', (headers) => {
+    const error = refusal(headers) as Error;
+    expect(error).toBeInstanceOf(InvalidEventOptionError);
+    expect(error.message).toContain('must not contain half a surrogate pair, which UTF-8 cannot carry');
+  });
+
   test.each([
     'x-death',
     'X-Delay',

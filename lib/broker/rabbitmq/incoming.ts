@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { EventHeaders } from '../../event/envelope.js';
 import { HEADER } from '../../event/headers.js';
+import { trackingIdsOf } from '../../event/tracking.js';
 import type { IncomingMessage } from '../subscriber.js';
 
 /** Reads a delivery. Foreign messages have gaps; nothing here may throw over them. */
@@ -20,7 +21,7 @@ export function fromDelivery(raw: ConsumeMessage): IncomingMessage {
     redelivered: fields.redelivered,
     correlationId: text(properties.correlationId),
     causationId: text(headers[HEADER.causationId]),
-    trackingIds: text(headers[HEADER.tracking])?.split(',') ?? [],
+    trackingIds: trackingIdsOf(text(headers[HEADER.tracking])),
     occurredAt: typeof properties.timestamp === 'number' ? new Date(properties.timestamp * 1_000) : undefined,
     raw,
   };

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Codec } from '../codec.js';
+import { isWellFormed } from '../well-formed.js';
 import { hollow } from './hollow.js';
 
 interface Packer {
@@ -58,7 +59,7 @@ function plain(value: unknown, place: string, ancestors: Set<object>): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value && BigInt.asUintN(64, value) !== value)
     throw new TypeError(`${place} is a BigInt beyond 64 bits`);
-  if (typeof value === 'string' && /\p{Cs}/u.test(value))
+  if (typeof value === 'string' && !isWellFormed(value))
     throw new TypeError(`${place} contains a lone surrogate, which UTF-8 cannot carry`);
   return value;
 }

@@ -39,8 +39,10 @@ export class PostgresStore implements OutboxStore {
   }
 
   async append(tx: QueryRunner, events: readonly NewEvent[]): Promise<number> {
-    if (events.length === 0) return 0;
-    return affected(tx, append(this.settings.tables, events, this.settings.ordering));
+    const { tables, ordering } = this.settings;
+    let written = 0;
+    for (const statement of append(tables, events, ordering)) written += await affected(tx, statement);
+    return written;
   }
 
   async cancel(tx: QueryRunner, id: string): Promise<boolean> {
