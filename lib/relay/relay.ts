@@ -8,7 +8,7 @@ import { Bell } from './bell.js';
 import { Breaker } from './breaker.js';
 import { FailingKeys } from './failing-keys.js';
 import { becomeReady } from './isolation.js';
-import type { JobRegistry } from './jobs.js';
+import { showTimer, type JobRegistry } from './jobs.js';
 import { OpenClaims } from './open-claims.js';
 import { BatchSizer } from './batch-sizer.js';
 import type { SettlementPolicy } from './settlement.js';
@@ -300,11 +300,11 @@ export class OutboxRelay {
 
   /** Waits for a wake-up. The poll is the backstop: it finds what nobody told us about, such as a dead relay's rows. */
   private async idle(): Promise<void> {
-    const { registry } = this;
+    let hide = () => {};
     const woken = await this.work.wait(this.settings.pollInterval, (timer) => {
-      if (!registry?.doesExist('timeout', POLL_JOB)) registry?.addTimeout(POLL_JOB, timer);
+      hide = showTimer(this.registry, POLL_JOB, timer);
     });
-    if (registry?.doesExist('timeout', POLL_JOB)) registry.deleteTimeout(POLL_JOB);
+    hide();
     if (!woken) this.reader.rewind();
   }
 
