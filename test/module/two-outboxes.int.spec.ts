@@ -68,15 +68,17 @@ test('two outboxes on two data sources work side by side in one application, pol
     }
     // Rows that no wake-up told of: only a poll finds them, and each side needs its own.
     for (let round = 1; round <= 5; round++) {
-      for (const { name, sql } of playgrounds) {
-        await sql(
-          `INSERT INTO ${name}.outbox (id, lane, type, payload, content_type) VALUES (gen_random_uuid(), 0, 'raw.sql', '1', 'application/json')`,
+      for (const playground of playgrounds) {
+        await playground.sql(
+          `INSERT INTO ${playground.name}.outbox (id, lane, type, payload, content_type) VALUES (gen_random_uuid(), 0, 'raw.sql', '1', 'application/json')`,
         );
       }
       await eventually(async () => {
         const counts = await Promise.all(
-          playgrounds.map(({ name, sql }) =>
-            sql(`SELECT count(*)::int AS published FROM ${name}.outbox WHERE state = 'published'`),
+          playgrounds.map((playground) =>
+            playground.sql(
+              `SELECT count(*)::int AS published FROM ${playground.name}.outbox WHERE state = 'published'`,
+            ),
           ),
         );
         return counts.every(([row]) => row?.['published'] === round + 1);
