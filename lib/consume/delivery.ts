@@ -3,6 +3,7 @@ import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subsc
 import type { Codecs } from '../event/codecs/codecs.js';
 import { matchesPattern } from '../event/pattern.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
+import { backoffDelay, type Backoff } from '../policy/backoff.js';
 import { durationText } from '../policy/duration.js';
 import { EventContext } from './event-context.js';
 import { describeFailure, failureOf } from './failure.js';
@@ -12,8 +13,11 @@ import { Reject } from './signals.js';
 
 export type Forwarding = Pick<EventSubscriber, 'retryLater' | 'deadLetter'>;
 
-/** Waits in ms between attempts to put a retry or a dead letter in safety. */
-const FORWARD_BACKOFF = { first: 200, most: 10_000 };
+/**
+ * Waits between attempts to put a retry or a dead letter in safety. Random, because a copy that cannot get there takes
+ * the channel down, and with it those that are on their way at the same moment: they must not meet again and again.
+ */
+const FORWARD_BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 10_000, jitter: 'full' };
 
 /**
  * One message, from delivery to settlement: decode → run → decide → settle. The original is acked only when its retry
@@ -74,8 +78,7 @@ export class DeliveryPipeline {
   /** Tries until the copy is safe, unless the channel goes or the process has to stop. */
   private async forward(delivery: Delivery, send: () => Promise<void>): Promise<boolean> {
     const over = [delivery.lost, this.stopping];
-    const { first, most } = FORWARD_BACKOFF;
-    for (let wait = first; !over.some(({ aborted }) => aborted); wait = Math.min(most, wait * 2)) {
+    for (let attempt = 1; !over.some(({ aborted }) => aborted); attempt++) {
       try {
         await send();
         return true;
@@ -83,7 +86,7 @@ export class DeliveryPipeline {
         this.logger.warn(
           `${this.describe(delivery.message)}: its retry or dead letter is not safe yet: ${describeFailure(error)}`,
         );
-        await sleep(wait, over);
+        await sleep(backoffDelay(FORWARD_BACKOFF, attempt), over);
       }
     }
     return false;

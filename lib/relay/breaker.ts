@@ -1,6 +1,7 @@
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
 
-const BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 30_000, jitter: 'equal' };
+/** Short at the longest: one statement every few seconds hurts nobody, and what comes back is noticed soon. */
+const BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 5_000, jitter: 'equal' };
 
 /**
  * Keeps the relay from hammering a database or broker that is in trouble. `closed`: work goes on. `open`: nothing is

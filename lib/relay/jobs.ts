@@ -1,7 +1,27 @@
 import type { SchedulerRegistry } from '@nestjs/schedule';
 
 /** The part of `SchedulerRegistry` jobs are shown in. */
-export type JobRegistry = Pick<SchedulerRegistry, 'doesExist' | 'addTimeout' | 'deleteTimeout'>;
+export type JobRegistry = Pick<
+  SchedulerRegistry,
+  'doesExist' | 'addTimeout' | 'getTimeout' | 'deleteTimeout'
+>;
+
+/**
+ * Shows a waiting timer under a name; the function that is returned takes it away again. Of two outboxes in one
+ * application the first to wait is shown, and neither touches the other's timer: deleting ends it.
+ */
+export function showTimer(
+  registry: JobRegistry | undefined,
+  name: string,
+  timer: NodeJS.Timeout,
+): () => void {
+  if (!registry || registry.doesExist('timeout', name)) return () => undefined;
+  registry.addTimeout(name, timer);
+  return () => {
+    const isOurs = registry.doesExist('timeout', name) && registry.getTimeout(name) === timer;
+    if (isOurs) registry.deleteTimeout(name);
+  };
+}
 
 /**
  * A job that runs again some time after each run has ended, visible as a timeout in `SchedulerRegistry` while it waits.
@@ -9,6 +29,7 @@ export type JobRegistry = Pick<SchedulerRegistry, 'doesExist' | 'addTimeout' | '
  */
 export class Job {
   private timer: NodeJS.Timeout | undefined;
+  private hide: () => void = () => undefined;
   private running: Promise<void> | undefined;
   private stopping = new AbortController();
 
@@ -34,7 +55,7 @@ export class Job {
   private schedule(delay: number): void {
     if (this.stopping.signal.aborted) return;
     this.timer = setTimeout(() => this.run(), delay);
-    this.registry?.addTimeout(this.name, this.timer);
+    this.hide = showTimer(this.registry, this.name, this.timer);
   }
 
   private run(): void {
@@ -48,7 +69,7 @@ export class Job {
   private clear(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    if (this.registry?.doesExist('timeout', this.name)) this.registry.deleteTimeout(this.name);
+    this.hide();
   }
 }
 
@@ -58,6 +79,7 @@ export function namedRegistry(registry: JobRegistry, name: string): JobRegistry 
   return {
     doesExist: (type, job) => registry.doesExist(type, named(job)),
     addTimeout: (job, timer) => registry.addTimeout(named(job), timer as never),
+    getTimeout: (job) => registry.getTimeout(named(job)),
     deleteTimeout: (job) => registry.deleteTimeout(named(job)),
   };
 }

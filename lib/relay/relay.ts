@@ -8,7 +8,7 @@ import { Bell } from './bell.js';
 import { Breaker } from './breaker.js';
 import { FailingKeys } from './failing-keys.js';
 import { becomeReady } from './isolation.js';
-import type { JobRegistry } from './jobs.js';
+import { showTimer, type JobRegistry } from './jobs.js';
 import { OpenClaims } from './open-claims.js';
 import { BatchSizer } from './batch-sizer.js';
 import type { SettlementPolicy } from './settlement.js';
@@ -298,15 +298,18 @@ export class OutboxRelay {
     this.work.ring();
   }
 
-  /** Waits for a wake-up, or for the next scheduled event. The poll is the backstop: it finds what nobody told us about, such as a dead relay's rows. */
+  /**
+   * Waits for a wake-up, or for the next scheduled event. The poll is the backstop: it finds what nobody told us about,
+   * such as a dead relay's rows.
+   */
   private async idle(): Promise<void> {
-    const { registry } = this;
     const { pollInterval } = this.settings;
     const wait = Math.max(1, Math.min(pollInterval, Math.ceil(this.reader.nextDue ?? pollInterval)));
+    let hide = () => {};
     const woken = await this.work.wait(wait, (timer) => {
-      if (!registry?.doesExist('timeout', POLL_JOB)) registry?.addTimeout(POLL_JOB, timer);
+      hide = showTimer(this.registry, POLL_JOB, timer);
     });
-    if (registry?.doesExist('timeout', POLL_JOB)) registry.deleteTimeout(POLL_JOB);
+    hide();
     if (!woken) this.reader.rewind();
   }
 

@@ -145,6 +145,48 @@ describe('a broker in trouble', () => {
     }
   });
 
+  test('that lacks the module’s exchange is in trouble, not the events: they wait until it is there', async () => {
+    const exchange = `${stage.playground.name}.missing`;
+    stage.playground.remember('exchange', exchange);
+    const ids = await stage.emit(events(100, { keys: 7 }));
+    const { relay } = await stage.relay({
+      rabbitmq: { exchange, topology: 'none' },
+      relay: { pollInterval: 50, retry: { attempts: 1 } },
+    });
+    await eventually(() => relay.counts.unknown >= 300);
+    const channel = await stage.playground.channel();
+    await channel.assertExchange(exchange, 'topic', { durable: true });
+    await channel.bindQueue(stage.sink, exchange, '#');
+    await expectUnharmed(ids);
+  });
+
+  test.each(['is down', 'does not answer'])(
+    'that %s does not keep an application from closing',
+    async (how) => {
+      const proxy = await startProxy(node.port);
+      try {
+        const relay = await stage.relay({
+          rabbitmq: { url: `amqp://guest:guest@127.0.0.1:${proxy.port}` },
+          relay: { pollInterval: 50, publishTimeout: '1s' },
+          shutdownTimeout: '5s',
+        });
+        await eventually(async () => (await relay.relay.stats()).brokerReady);
+        if (how === 'is down') await node.stopApp();
+        else proxy.swallow();
+        const ids = await stage.emit(events(100));
+        relay.relay.wake();
+        const started = Date.now();
+        await relay.close();
+        expect(Date.now() - started).toBeLessThan(15_000);
+        await node.startApp();
+        await stage.relay();
+        await expectUnharmed(ids);
+      } finally {
+        await proxy.close();
+      }
+    },
+  );
+
   test('one of several is enough: the relay fails over to a URL that works', async () => {
     await stage.relay({
       rabbitmq: { url: ['amqp://127.0.0.1:1', node.url], connection: { reconnectDelay: 100 } },

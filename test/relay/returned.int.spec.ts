@@ -86,3 +86,48 @@ describe('an event no queue is bound for', () => {
     expect(row?.attempts).toBeGreaterThanOrEqual(2);
   });
 });
+
+describe('an event the broker refuses to take (basic.nack)', () => {
+  let stage: RelayStage;
+  let full: string;
+
+  beforeAll(async () => {
+    stage = await RelayStage.open();
+    full = `${stage.playground.name}.full`;
+    stage.playground.remember('queue', full);
+    const channel = await stage.playground.channel();
+    await channel.assertQueue(full, {
+      arguments: { 'x-queue-type': 'classic', 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+    });
+    await channel.bindQueue(full, stage.playground.name, 'full.#');
+  });
+  afterAll(() => stage?.close());
+  afterEach(() => stage.stopRelays());
+
+  test('is tried again with backoff while others flow, and published once there is room', async () => {
+    const channel = await stage.playground.channel();
+    await channel.sendToQueue(full, Buffer.from('in the way'));
+    await channel.checkQueue(full);
+    const { relay } = await stage.relay({
+      relay: { pollInterval: 50, retry: { attempts: 1_000, backoff: { delay: 50, factor: 1 } } },
+    });
+    await stage.emit([
+      { type: 'order.placed', payload: 1 },
+      { type: 'full.up', payload: 2 },
+      { type: 'order.paid', payload: 3 },
+    ]);
+    await eventually(async () => ((await stage.rows())[1]?.attempts ?? 0) >= 2);
+    const rows = await stage.rows();
+    expect(rows.map(({ state, attempts }) => [state, attempts > 0])).toEqual([
+      ['published', false],
+      ['pending', true],
+      ['published', false],
+    ]);
+    expect(rows[1]?.last_error).toBe('PublishRefusedError: RabbitMQ refused the message (basic.nack).');
+    expect(await relay.stats()).toMatchObject({ retrying: 1, dead: 0 });
+    await channel.purgeQueue(full);
+    await stage.settled();
+    const taken = await eventually(() => channel.get(full, { noAck: true }));
+    expect(JSON.parse(taken.content.toString())).toBe(2);
+  });
+});

@@ -86,6 +86,21 @@ describe('storage.migrate', () => {
   });
 });
 
+describe('the table', () => {
+  test.each(['not json', '[1]', '"text"', '{"unfinished":'])(
+    'refuses headers that would stop the relay, whoever writes them: %s',
+    async (headers) => {
+      await storeOn(await connect(), true).prepare();
+      const inserting = playground().sql(
+        `INSERT INTO ${playground().name}.outbox (id, lane, type, payload, content_type, headers)
+         VALUES (gen_random_uuid(), 0, 'raw.sql', '', 'application/json', $1)`,
+        [headers],
+      );
+      await expect(inserting).rejects.toThrow(/invalid input syntax for type json|violates check constraint/);
+    },
+  );
+});
+
 describe('outboxMigrations', () => {
   test('go up, leave storage.migrate nothing to do, and go down again', async () => {
     const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name });

@@ -1,4 +1,5 @@
 import type { ConfirmChannel } from 'amqplib';
+import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
 import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import { PublishRefusedError } from '../../errors/publish-refused.error.js';
 import type { PublishOutcome } from '../publisher.js';
@@ -15,12 +16,17 @@ const RETURNED: PublishOutcome = { kind: 'returned' };
  */
 export class ConfirmingChannel {
   private readonly returned = new Set<string>();
-  private lost: ChannelLostError | undefined;
+  /** Why nothing is answered any more. */
+  private lost: ChannelLostError | BrokerUnavailableError | undefined;
 
   /** Settles when the channel is gone, with why. */
-  readonly closed: Promise<ChannelLostError>;
+  readonly closed: Promise<ChannelLostError | BrokerUnavailableError>;
 
-  constructor(private readonly channel: ConfirmChannel) {
+  /** @param exchange the module's: without it nothing can be published, which is no message's fault */
+  constructor(
+    private readonly channel: ConfirmChannel,
+    exchange: string,
+  ) {
     let error: Error | undefined;
     channel.on('error', (reason: Error) => {
       error = reason;
@@ -31,9 +37,7 @@ export class ConfirmingChannel {
     this.closed = new Promise((resolve) => {
       // Before amqplib's own listener, which fails everything unconfirmed: by then we must know it is not a nack.
       channel.prependListener('close', () => {
-        this.lost = error
-          ? new ChannelLostError(`RabbitMQ closed the channel: ${error.message}`, true, { cause: error })
-          : new ChannelLostError('The channel was closed with the connection.', false);
+        this.lost = whyLost(error, exchange);
         resolve(this.lost);
       });
     });
@@ -63,16 +67,7 @@ export class ConfirmingChannel {
       });
     } catch (error) {
       // amqplib refuses to encode it, or the channel closed this instant.
-      settled(
-        this.lost
-          ? { kind: 'unknown', error: this.lost }
-          : {
-              kind: 'refused',
-              error: new PublishRefusedError(`The message cannot be sent: ${(error as Error).message}`, {
-                cause: error,
-              }),
-            },
-      );
+      settled(this.lost ? { kind: 'unknown', error: this.lost } : unsendable(error as Error));
     }
   }
 
@@ -93,3 +88,26 @@ export class ConfirmingChannel {
 
 /** One event can be on its way to several queues at once, as a retry of each. */
 const address = (...parts: Array<string | undefined>) => parts.join('\n');
+
+function unsendable(cause: Error): PublishOutcome {
+  // The connection is closing: not the message's fault.
+  if (cause.name === 'IllegalOperationError') {
+    return { kind: 'unknown', error: new ChannelLostError(cause.message, false, { cause }) };
+  }
+  const error = new PublishRefusedError(`The message cannot be sent: ${cause.message}`, { cause });
+  return { kind: 'refused', error };
+}
+
+function whyLost(
+  cause: (Error & { code?: number }) | undefined,
+  exchange: string,
+): ChannelLostError | BrokerUnavailableError {
+  if (!cause) return new ChannelLostError('The channel was closed with the connection.', false);
+  // 404 NOT_FOUND and 403 ACCESS_REFUSED name the exchange in their text, and nowhere else.
+  const isExchange = cause.message.includes(`exchange '${exchange}'`);
+  if (isExchange && (cause.code === 404 || cause.code === 403)) {
+    const message = `Nothing can be published to exchange "${exchange}": ${cause.message}`;
+    return new BrokerUnavailableError(message, { cause });
+  }
+  return new ChannelLostError(`RabbitMQ closed the channel: ${cause.message}`, true, { cause });
+}

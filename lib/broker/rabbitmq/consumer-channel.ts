@@ -27,6 +27,11 @@ export class ConsumerChannel {
     });
   }
 
+  /** Whether everything that was delivered on it is settled. */
+  get idle(): boolean {
+    return this.unsettled.size === 0;
+  }
+
   /** `receive` gets `null` when the broker cancels the consumer. Closes the channel if it cannot consume. */
   async consume(
     queue: string,
@@ -88,6 +93,6 @@ export class ConsumerChannel {
   }
 
   private closeWhenIdle(): void {
-    if (this.unsettled.size === 0) void this.close();
+    if (this.idle) void this.close();
   }
 }

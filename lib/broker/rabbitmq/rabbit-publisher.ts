@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
+import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import type { OutgoingEvent } from '../../event/envelope.js';
 import type { EventPublisher, PublishOutcome } from '../publisher.js';
 import { ConfirmingChannel } from './confirm-channel.js';
@@ -113,10 +114,13 @@ export class RabbitPublisher implements EventPublisher {
     this.opening = true;
     try {
       await this.settings.prepare();
-      const channel = new ConfirmingChannel(await this.connection.openConfirmChannel());
+      const channel = new ConfirmingChannel(
+        await this.connection.openConfirmChannel(),
+        this.settings.exchange,
+      );
       this.channel = channel;
       this.reported = undefined;
-      void channel.closed.then(({ byBroker }) => this.channelLost(channel, byBroker));
+      void channel.closed.then((error) => this.channelLost(channel, error));
       this.changed();
     } catch (error) {
       this.reopenLater(error as Error);
@@ -125,11 +129,12 @@ export class RabbitPublisher implements EventPublisher {
     }
   }
 
-  private channelLost(channel: ConfirmingChannel, byBroker: boolean): void {
+  private channelLost(channel: ConfirmingChannel, error: Error): void {
     if (this.channel !== channel) return;
     this.channel = undefined;
     this.changed();
-    if (byBroker) void this.openChannel();
+    if (!(error instanceof ChannelLostError)) this.reopenLater(error);
+    else if (error.byBroker) void this.openChannel();
   }
 
   /** Without a connection there is nothing to do: its return opens a channel. */

@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { Delivery, Subscription, SubscriptionRequest } from '../subscriber.js';
+import { AckBarrier } from './ack-barrier.js';
 import type { RabbitConnection } from './connection.js';
 import { ConsumerChannel } from './consumer-channel.js';
 import { isRefusal } from './refusal.js';
@@ -25,11 +26,14 @@ export class RabbitSubscription implements Subscription {
   private channel: ConsumerChannel | undefined;
   private consuming = false;
   private cancelled: Promise<void> | undefined;
+  /** What came after we had decided to cancel, until the broker knows, too. */
+  private readonly late: Delivery[] = [];
   private starting: Promise<void> | undefined;
   /** Why we do not consume, as last told. */
   private outage: string | undefined;
   private resumeDelay = RESUME_DELAY.first;
   private timer: NodeJS.Timeout | undefined;
+  private readonly barrier: AckBarrier;
   private readonly stopListening: () => void;
 
   constructor(
@@ -37,6 +41,7 @@ export class RabbitSubscription implements Subscription {
     private readonly request: SubscriptionRequest,
     private readonly hooks: SubscriptionHooks,
   ) {
+    this.barrier = new AckBarrier(connection, request.queue);
     this.stopListening = connection.listen({ connected: () => this.resume(0) });
   }
 
@@ -57,6 +62,7 @@ export class RabbitSubscription implements Subscription {
 
   async close(): Promise<void> {
     await this.cancel();
+    if (this.channel?.idle) await this.barrier.acksArrived();
     await this.channel?.close();
   }
 
@@ -64,7 +70,10 @@ export class RabbitSubscription implements Subscription {
     clearTimeout(this.timer);
     this.stopListening();
     await this.starting?.catch(() => undefined);
+    if (!this.channel) return;
+    await this.barrier.prepare();
     await this.channel?.cancel();
+    for (const delivery of this.late) delivery.requeue();
   }
 
   private attempt(): Promise<void> {
@@ -89,8 +98,8 @@ export class RabbitSubscription implements Subscription {
   private receive(channel: ConsumerChannel, raw: ConsumeMessage | null): void {
     if (raw === null) return this.cancelledByBroker(channel);
     const delivery = channel.deliver(raw);
-    // Delivered before the broker saw our cancel: it goes back untouched.
-    if (this.cancelled) delivery.requeue();
+    // It goes back untouched; not at once, or the broker would send it to us again, until it has seen our cancel.
+    if (this.cancelled) this.late.push(delivery);
     else this.hooks.handle(delivery);
   }
 

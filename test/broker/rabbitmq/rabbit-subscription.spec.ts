@@ -40,6 +40,10 @@ class FakeChannel extends EventEmitter {
     return Promise.resolve();
   }
 
+  checkQueue(): Promise<never> {
+    return Promise.reject(new Error('not found'));
+  }
+
   ack(): void {
     if (this.closed) throw new Error('Channel closed');
     this.calls.push('ack');

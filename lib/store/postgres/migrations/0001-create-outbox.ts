@@ -8,6 +8,7 @@ import type { Migration } from './migration.js';
  *   became visible since it last looked, however late they committed (see statements/claim-fresh.ts).
  * - `available_at` is null for "at once", so that the two indexes the hot path uses hold only rows ready to go; delayed
  *   and retried rows live in a small index of their own.
+ * - `headers` are checked: the relay reads them, and one row with broken ones (from somebody's own INSERT) would stop it.
  * - Every index but the keys is partial: a published row costs nothing to keep but its place on disk.
  * - Autovacuum goes by a constant number of dead rows: a fraction of a table that keeps a week of rows is far too many.
  */
@@ -32,7 +33,7 @@ export const createOutbox: Migration = {
   key text,
   payload bytea NOT NULL,
   content_type text NOT NULL,
-  headers text,
+  headers text CHECK (json_typeof(headers::json) = 'object'),
   exchange text,
   correlation_id text,
   expiration bigint,
