@@ -106,7 +106,7 @@ describe('an event the broker refuses to take (basic.nack)', () => {
 
   test('is tried again with backoff while others flow, and published once there is room', async () => {
     const channel = await stage.playground.channel();
-    await channel.sendToQueue(full, Buffer.from('in the way'));
+    channel.sendToQueue(full, Buffer.from('in the way'));
     await channel.checkQueue(full);
     const { relay } = await stage.relay({
       relay: { pollInterval: 50, retry: { attempts: 1_000, backoff: { delay: 50, factor: 1 } } },
