@@ -119,7 +119,8 @@ module.exports = {
     },
     {
       name: 'ground-does-no-io',
-      comment: 'event/, policy/ and errors/ touch no file and no socket; optional codecs are loaded when first used',
+      comment:
+        'event/, policy/ and errors/ touch no file and no socket; optional codecs are loaded when first used',
       severity: 'error',
       from: { path: room(...GROUND) },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|async_hooks|module)$' },

@@ -6,12 +6,12 @@ import type { Migration } from './migration.js';
 
 export const migrations: readonly Migration[] = [createOutbox];
 
-/** The schema version this library needs. */
-export const SCHEMA_VERSION = Math.max(...migrations.map(({ version }) => version));
+/** The schema version that needs these steps. */
+export const versionOf = (steps: readonly Migration[]) => Math.max(...steps.map(({ version }) => version));
 
 /** The statements that take the schema from one version to another, each recorded so that nothing runs twice. */
-export function upStatements(names: Tables, from = 0): string[] {
-  return migrations
+export function upStatements(names: Tables, from = 0, steps = migrations): string[] {
+  return steps
     .filter(({ version }) => version > from)
     .flatMap((migration) => [...migration.up(names), recordStatement(names, migration)]);
 }
@@ -30,7 +30,11 @@ type MigrationClass = new () => MigrationInterface;
 
 /** TypeORM migration classes for tables of other names. Without a schema they go into that of the data source. */
 export function createOutboxMigrations(names: TableNames = {}): MigrationClass[] {
-  return migrations.map((migration) => migrationClass(migration, names));
+  return migrationClasses(names, migrations);
+}
+
+export function migrationClasses(names: TableNames, steps: readonly Migration[]): MigrationClass[] {
+  return steps.map((step) => migrationClass(step, names));
 }
 
 /** TypeORM migration classes for the `migrations` of a data source. */
