@@ -190,6 +190,7 @@ export class OutboxRelay {
     try {
       const claim = await this.claimFrom(this.reader, this.sizer.size);
       if (claim) this.sizer.learn(claim.events);
+      else this.breaker.succeeded();
       return claim;
     } catch (error) {
       this.troubled(error);

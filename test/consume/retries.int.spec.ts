@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ConsumeMessage } from 'amqplib';
 import { EventContext, OnEvent, Retry } from 'nestjs-rabbitmq-outbox';
-import { eventually } from '../support/outbox-app.js';
+import { eventually, type TestApp } from '../support/outbox-app.js';
 import { openStage, type Stage } from './stage.js';
 
 interface Seen {
@@ -171,10 +171,11 @@ describe('a retry', () => {
 
 describe('a dead letter', () => {
   let stage: Stage;
+  let app: TestApp;
 
   beforeAll(async () => {
     stage = await openStage();
-    await stage.start({ providers: [Office] });
+    app = await stage.start({ providers: [Office] });
   });
 
   afterAll(() => stage?.close());
@@ -220,5 +221,13 @@ describe('a dead letter', () => {
       'outbox-error-message': 'attempt 3 failed',
       'outbox-error-stack': expect.not.stringMatching(/^old/),
     });
+  });
+
+  test('is what becomes of an event that expires before anybody handles it, too', async () => {
+    await app.close();
+    const id = await stage.publish('letter.sent', {}, { expiration: '1' });
+    const letter = await stage.deadLetter(stage.queue('Office.content'));
+    expect(letter.properties.messageId).toBe(id);
+    expect(letter.properties.headers?.['x-death']).toMatchObject([{ reason: 'expired' }]);
   });
 });
