@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, Option } from 'commander';
-import { outboxMigrationSql, SCHEMA_VERSION } from '../store/postgres/migrations/migrations.js';
+import { migrations, outboxMigrationSql, versionOf } from '../store/postgres/migrations/migrations.js';
+
+const NEWEST = versionOf(migrations);
 
 const program = new Command('outbox').description('Tools for nestjs-rabbitmq-outbox.').showHelpAfterError();
 
@@ -19,7 +21,7 @@ program
   .option('--table <name>', 'name of the outbox', 'outbox')
   .option('--inbox-table <name>', 'name of the inbox', 'outbox_inbox')
   .addOption(
-    new Option('--from <version>', `version that is there already; the newest is ${SCHEMA_VERSION}`)
+    new Option('--from <version>', `version that is there already; the newest is ${NEWEST}`)
       .argParser(version)
       .default(0, '0, nothing'),
   )
@@ -29,8 +31,8 @@ program
 
 function version(text: string): number {
   const number = Number(text);
-  if (Number.isInteger(number) && number >= 0 && number <= SCHEMA_VERSION) return number;
-  return program.error(`error: --from must be a version from 0 to ${SCHEMA_VERSION}, got "${text}"`, {
+  if (Number.isInteger(number) && number >= 0 && number <= NEWEST) return number;
+  return program.error(`error: --from must be a version from 0 to ${NEWEST}, got "${text}"`, {
     exitCode: 2,
   });
 }
