@@ -1,6 +1,6 @@
 import { UndecodableMessageError } from '../errors/undecodable-message.error.js';
 import { milliseconds } from '../policy/duration.js';
-import { ladderDelay, nextDelay, refusesRetry, type RetryPolicy } from '../policy/retry.js';
+import { ladderDelay, LONGEST_DELAY, nextDelay, refusesRetry, type RetryPolicy } from '../policy/retry.js';
 import { Abort, Reject, Retry } from './signals.js';
 
 /** What becomes of a message after an attempt to handle it. */
@@ -60,7 +60,7 @@ const isClassValidatorError = (item: unknown) =>
 function askedDelay({ delay }: Retry, attempt: number, policy: RetryPolicy): number {
   if (delay === undefined) return nextDelay(policy, attempt) ?? RETRY_DELAY;
   try {
-    return ladderDelay(milliseconds(delay));
+    return Math.min(LONGEST_DELAY, ladderDelay(milliseconds(delay)));
   } catch {
     return RETRY_DELAY;
   }

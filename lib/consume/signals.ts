@@ -8,7 +8,10 @@ import type { Duration } from '../policy/duration.js';
 /** Throw it to try again later, even if the handler's retries are used up or switched off. */
 export class Retry extends IntrinsicException {
   override readonly name = 'Retry';
-  /** Wait before the next attempt, rounded up to a step of a short ladder. Default: the policy's next delay, or 1 s. */
+  /**
+   * Wait before the next attempt, rounded up to a step of a short ladder, at most 30 days. Default: the policy's next
+   * delay, or 1 s.
+   */
   readonly delay: Duration | undefined;
 
   constructor(reason = 'the handler asked for a retry', options: ErrorOptions & { delay?: Duration } = {}) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { backoffDelay } from '../policy/backoff.js';
-import { milliseconds } from '../policy/duration.js';
-import { ladderDelay, type RetryPolicy } from '../policy/retry.js';
+import { milliseconds, type Duration } from '../policy/duration.js';
+import { ladderDelay, LONGEST_DELAY, type RetryPolicy } from '../policy/retry.js';
 import type { RetryOptions } from './options.js';
 
 const RULE =
@@ -22,7 +22,7 @@ export const retrySchema = z.custom<RetryOptions>().transform((value, context): 
 /** @throws for anything that is not one of the forms of `RetryOptions`. */
 export function resolveRetry(options: RetryOptions): RetryPolicy {
   if (options === false) return { delays: [] };
-  if (isDelayList(options)) return { delays: options.map(milliseconds) };
+  if (isDelayList(options)) return { delays: options.map(retryDelay) };
   if (typeof options !== 'object' || options === null) throw new TypeError(RULE);
   assertKnown(options, ['attempts', 'backoff', 'delays', 'retryIf']);
   const { retryIf } = options;
@@ -35,7 +35,13 @@ type RetryRule = Exclude<RetryOptions, readonly unknown[] | false>;
 
 function listedDelays({ delays = [], attempts, backoff }: RetryRule): number[] {
   if (attempts !== undefined || backoff !== undefined) throw new TypeError(RULE);
-  return delays.map(milliseconds);
+  return delays.map(retryDelay);
+}
+
+function retryDelay(delay: Duration): number {
+  const ms = milliseconds(delay);
+  if (ms > LONGEST_DELAY) throw new RangeError('must be at most 30 days');
+  return ms;
 }
 
 function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): number[] {
@@ -46,9 +52,10 @@ function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): number[] {
   const resolved = {
     delay: milliseconds(delay),
     factor,
-    maxDelay: milliseconds(maxDelay),
+    maxDelay: retryDelay(maxDelay),
     jitter: 'none' as const,
   };
+  if (resolved.delay > resolved.maxDelay) throw new RangeError(`must be at most maxDelay (${maxDelay})`);
   return Array.from({ length: attempts - 1 }, (_, index) => ladderDelay(backoffDelay(resolved, index + 1)));
 }
 

@@ -29,6 +29,9 @@ const LADDER = [
   ...[1, 2, 3, 7, 14, 30].map((n) => n * 86_400_000),
 ];
 
+/** Milliseconds. RabbitMQ's longest TTL is 2³² − 1 ms, not quite 50 days. */
+export const LONGEST_DELAY = 30 * 86_400_000;
+
 /** Rounds any delay up to one of few steps, because every distinct delay is a queue on the broker. */
 export function ladderDelay(ms: number): number {
   return LADDER.find((step) => step >= ms) ?? Math.ceil(ms / 86_400_000) * 86_400_000;

@@ -63,6 +63,16 @@ describe('a handler that is written wrong fails the start, by name:', () => {
     ['retry as text', { retry: '1s' }, /retry must be a list .* got "1s"/],
     ['retry with a delay that is none', { retry: ['soon'] }, /retry .* got \["soon"\]/],
     ['retry with a negative delay', { retry: [-1] }, /retry .* got \[-1\]/],
+    [
+      'retry with a delay no queue can hold',
+      { retry: ['31d'] },
+      /retry must be at most 30 days, got \["31d"\]/,
+    ],
+    [
+      'retry whose delay its maxDelay would cut',
+      { retry: { backoff: { delay: '1h' } } },
+      /at most maxDelay \(5m\)/,
+    ],
     ['retry with an unknown member', { retry: { times: 3 } }, /retry .* got {"times":3}/],
     ['retry null', { retry: null }, /retry .* got null/],
     ['retryIf that is no function', { retry: { retryIf: true } }, /retry/],

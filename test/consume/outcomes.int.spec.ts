@@ -96,7 +96,7 @@ describe('what becomes of an event', () => {
       handler: `Worker.${handler}`,
       behaviour,
       attempt,
-      delays: ['1h', '2h', '3h', '12h'],
+      delays: ['1h', '2h', '3h', '12h', '30d'],
     });
 
   test.each<[string, Behaviour]>([
@@ -181,10 +181,13 @@ describe('what becomes of an event', () => {
     expect((await fate('broken', throwing(signal))).outcome).toBe(outcome);
   });
 
-  test('is known to a Retry by another copy of this library, too', async () => {
-    class Reject2 extends Error {
-      override name = 'Reject';
-    }
-    expect((await fate('global', throwing(new Reject2('never')))).outcome).toBe('dead');
+  test('is retried after 30 days at most, however long its handler would wait', async () => {
+    const outcome = await fate('once', throwing(new Retry('much later', { delay: '100d' })));
+    expect(outcome).toMatchObject({ outcome: 'retry 30d' });
+  });
+
+  test('is decided about by the Reject of another copy of this library, too', async () => {
+    const theirs = Object.assign(new Error('never'), { name: 'Reject' });
+    expect((await fate('global', throwing(theirs))).outcome).toBe('dead');
   });
 });
