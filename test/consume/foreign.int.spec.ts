@@ -118,6 +118,8 @@ describe('a message that somebody else sent', () => {
       at: { '!': 'timestamp', value: 1_700_000_000 },
       price: { '!': 'decimal', value: { places: 2, digits: 1999 } },
       fail: true,
+      cc: 'no address: RabbitMQ knows CC only',
+      'X-Request-Id': 'r-1',
       'x-custom': 'the broker’s',
     };
     await stage.send(queue, '{}', { headers });

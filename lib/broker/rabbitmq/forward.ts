@@ -47,7 +47,7 @@ const isShort = (value: unknown) =>
  * Headers that mean something to the broker (`x-…` are its own; `CC` and `BCC` would route the copy elsewhere, too), and
  * those of an earlier failure.
  */
-const NOT_COPIED = /^(x-.*|b?cc|outbox-error-.*)$/i;
+const NOT_COPIED = /^(x-.*|B?CC|outbox-error-.*)$/;
 
 /**
  * The same message under another routing key: its own travels in a header. Its expiration stays behind, or a message

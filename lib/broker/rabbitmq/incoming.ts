@@ -28,7 +28,7 @@ export function fromDelivery(raw: ConsumeMessage): IncomingMessage {
 }
 
 function userHeaders(headers: Record<string, unknown>): EventHeaders {
-  const theirs = Object.entries(headers).filter(([name]) => !/^(x-|outbox-)/i.test(name));
+  const theirs = Object.entries(headers).filter(([name]) => !/^(x-|outbox-)/.test(name));
   return Object.fromEntries(theirs) as EventHeaders;
 }
 
