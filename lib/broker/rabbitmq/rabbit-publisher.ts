@@ -23,6 +23,7 @@ export class RabbitPublisher implements EventPublisher {
   private channel: ConfirmingChannel | undefined;
   private opening = false;
   private blocked = false;
+  private unblockedAt = Number.NEGATIVE_INFINITY;
   private closed = false;
   private retry: NodeJS.Timeout | undefined;
   private reported: string | undefined;
@@ -81,8 +82,9 @@ export class RabbitPublisher implements EventPublisher {
       const outcomes = new Array<PublishOutcome | undefined>(requests.length);
       let waiting = requests.length;
       const expire = () => {
-        if (this.blocked && patient) {
-          deadline = setTimeout(expire, timeout);
+        const more = patient ? this.pardon(timeout) : 0;
+        if (more > 0) {
+          deadline = setTimeout(expire, more);
           return;
         }
         if (!this.blocked) this.connection.reconnect();
@@ -150,7 +152,13 @@ export class RabbitPublisher implements EventPublisher {
   private setBlocked(blocked: boolean): void {
     if (this.blocked === blocked) return;
     this.blocked = blocked;
+    if (!blocked) this.unblockedAt = performance.now();
     this.changed();
+  }
+
+  /** What is left, in ms, of the time that a broker has to answer once it no longer blocks us. */
+  private pardon(timeout: number): number {
+    return this.blocked ? timeout : timeout - (performance.now() - this.unblockedAt);
   }
 
   private changed(): void {
