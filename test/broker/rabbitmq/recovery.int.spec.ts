@@ -163,3 +163,29 @@ describe('consuming goes on', () => {
     expect(proxy.connections).toBe(2);
   });
 });
+
+describe('publishing goes on', () => {
+  test('when the peer stops answering, long before a heartbeat would tell: the connection is replaced', async () => {
+    const stage = await openStage();
+    const proxy = await startProxy(stage.playground.rabbitUrl);
+    const { name } = stage.playground;
+    const app = await stage.start({
+      options: {
+        rabbitmq: { url: proxy.url, connection: { heartbeat: '60s', reconnectDelay: 100 } },
+        relay: { enabled: true, publishTimeout: 300 },
+      },
+    });
+    await stage.onChannel(async (channel) => {
+      await channel.assertQueue(`${name}.tap`);
+      await channel.bindQueue(`${name}.tap`, name, '#');
+    });
+    await app.emit('before');
+    await eventually(() => stage.take(`${name}.tap`));
+    proxy.stall();
+    const id = await app.emit('after');
+    const published = await eventually(() => stage.take(`${name}.tap`));
+    expect(published.properties.messageId).toBe(id);
+    await stage.close();
+    await proxy.close();
+  });
+});
