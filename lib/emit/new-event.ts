@@ -46,6 +46,7 @@ export function newEvent(
   const { body, contentType } = encode(type, payload, options, defaults);
   return {
     id: options.id?.toLowerCase() ?? newEventId(),
+    idGiven: options.id !== undefined,
     type,
     key: options.key ?? null,
     body,

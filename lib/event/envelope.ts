@@ -1,6 +1,8 @@
 /** An event as it is written: what `emit()` hands to the store. */
 export interface NewEvent {
   readonly id: string;
+  /** The id is the emitter's own, and may have been written already. */
+  readonly idGiven: boolean;
   readonly type: string;
   /** Events with the same key keep their order. */
   readonly key: string | null;

@@ -38,8 +38,8 @@ export function claimContract({
       const before = Date.now();
       await append(store, full, plain);
       const claimed = await claim(store.openReader());
-      const { availableAt: _, ...asSent } = full;
-      const { availableAt: __, ...asSentToo } = plain;
+      const { availableAt: _, idGiven: __, ...asSent } = full;
+      const { availableAt: ___, idGiven: ____, ...asSentToo } = plain;
       expect(claimed?.events).toEqual([
         { ...asSent, seq: expect.stringMatching(/^\d+$/), attempts: 0, occurredAt: expect.any(Number) },
         { ...asSentToo, seq: expect.stringMatching(/^\d+$/), attempts: 0, occurredAt: expect.any(Number) },

@@ -85,14 +85,27 @@ CROSS JOIN (
   FROM (SELECT DISTINCT hashtext(key) AS hash FROM unnest($${ARRAYS.length + 1}::text[]) AS keys (key) ORDER BY 1) k
 ) AS locked`;
 
-/** The plain form: no arrays to build and take apart, which is what nearly every `emit()` needs. */
+/**
+ * The plain form, which is what nearly every `emit()` needs: no arrays to build and take apart, and no column that is
+ * left to its default, for the server parses and plans each statement anew (named ones would not survive a pooler).
+ */
 function appendOne({ outbox }: Tables, event: NewEvent): Statement {
-  const values = COLUMNS.map((_, index) => `$${index + 1}`).join(', ');
+  const all = columnValues(event);
+  const given = COLUMNS.map(([name], index) => ({ name: name as string, value: all[index] })).filter(
+    ({ value }) => value !== null,
+  );
+  const names = given.map(({ name }) => name);
+  const values = given.map(({ value }) => value);
+  const places = values.map((_, index) => `$${index + 1}`);
+  if (event.availableAt !== null) {
+    names.push('available_at');
+    places.push(availableAt(`$${values.length + 1}`, `$${values.length + 2}`));
+    values.push(...availability(event));
+  }
   return {
-    text: `INSERT INTO ${outbox} (${NAMES}, available_at)
-VALUES (${values}, ${availableAt(`$${COLUMNS.length + 1}`, `$${COLUMNS.length + 2}`)})
-ON CONFLICT (id) DO NOTHING`,
-    values: [...columnValues(event), ...availability(event)],
+    text: `INSERT INTO ${outbox} (${names.join(', ')})
+VALUES (${places.join(', ')})${onConflict([event])}`,
+    values,
   };
 }
 
@@ -105,11 +118,14 @@ function appendMany({ outbox }: Tables, events: readonly NewEvent[], lock: reado
     text: `INSERT INTO ${outbox} (${NAMES}, available_at)
 SELECT ${NAMES}, ${availableAt('due_at', 'delay')}
 FROM unnest(${parameters}) WITH ORDINALITY AS e (${NAMES}, due_at, delay, ordinal)${locked ? keyLocks(outbox) : ''}
-ORDER BY ordinal
-ON CONFLICT (id) DO NOTHING`,
+ORDER BY ordinal${onConflict(events)}`,
     values: [...ARRAYS.map((_, column) => rows.map((row) => row[column])), ...(locked ? [lock] : [])],
   };
 }
+
+/** A new id is in no table; looking for it would cost a fifth of the statement. */
+const onConflict = (events: readonly NewEvent[]) =>
+  events.some(({ idGiven }) => idGiven) ? '\nON CONFLICT (id) DO NOTHING' : '';
 
 const availableAt = (dueAt: string, delay: string) =>
   `coalesce(${dueAt}::timestamptz, now() + ${delay}::float8 * interval '1 millisecond')`;
