@@ -50,7 +50,7 @@ export { OutboxRelay } from './relay/relay.js';
 export type { RelayCounts, RelayStats } from './relay/relay-stats.js';
 
 // Tables
-export { InboxEntity, OutboxEventEntity, type EventState } from './store/entities.js';
+export { InboxEntity, OutboxEventEntity, type EventState, type FailedAttempt } from './store/entities.js';
 export {
   createOutboxMigrations,
   outboxMigrations,

@@ -71,7 +71,7 @@ function report({ events }: Claim, outcomes: readonly BatchOutcome[], settlement
     dead: settlement.dead.length,
     unknown: unknown.length,
     held: outcomes.filter((outcome) => outcome.kind === 'held').length,
-    unblocked: events.some(({ seq, key, attempts }) => attempts > 0 && key !== null && passed.has(seq)),
+    unblocked: events.some(({ seq, key, hasFailed }) => hasFailed && key !== null && passed.has(seq)),
     trouble: unknown[0]?.error,
   };
 }

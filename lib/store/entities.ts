@@ -1,6 +1,15 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { EventHeaders } from '../event/envelope.js';
 
+/** One attempt to publish that failed. */
+export interface FailedAttempt {
+  /** 1 for the first. */
+  attempt: number;
+  /** By the database's clock, ISO 8601. */
+  at: string;
+  error: string;
+}
+
 export type EventState = 'pending' | 'published' | 'dead';
 
 /**
@@ -67,6 +76,10 @@ export class OutboxEventEntity {
 
   @Column('text', { name: 'last_error', nullable: true })
   lastError!: string | null;
+
+  /** The newest ten of the attempts that failed, oldest first; `null` when none has. */
+  @Column('jsonb', { nullable: true })
+  errors!: FailedAttempt[] | null;
 
   @Column('timestamptz', { name: 'published_at', nullable: true })
   publishedAt!: Date | null;

@@ -61,6 +61,8 @@ export interface ClaimedEvent extends OutgoingEvent {
   readonly seq: string;
   /** Failed attempts to publish so far. */
   readonly attempts: number;
+  /** It has failed before, also if its attempts were given back to it: it holds back the rest of its key. */
+  readonly hasFailed: boolean;
 }
 
 export interface Settlement {

@@ -73,6 +73,7 @@ describe('the entities', () => {
         availableAt: null,
         attempts: 0,
         lastError: null,
+        errors: null,
         publishedAt: null,
         returned: false,
       },

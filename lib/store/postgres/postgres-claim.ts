@@ -19,6 +19,7 @@ export interface ClaimedRow {
   expiration: string | null;
   priority: number | null;
   attempts: number;
+  has_failed: boolean;
   occurred_at: number;
 }
 
@@ -36,6 +37,7 @@ export function toClaimedEvent(row: ClaimedRow): ClaimedEvent {
     expiration: row.expiration === null ? null : Number(row.expiration),
     priority: row.priority,
     attempts: row.attempts,
+    hasFailed: row.has_failed,
     occurredAt: row.occurred_at,
   };
 }

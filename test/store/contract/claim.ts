@@ -41,8 +41,20 @@ export function claimContract({
       const { availableAt: _, idGiven: __, ...asSent } = full;
       const { availableAt: ___, idGiven: ____, ...asSentToo } = plain;
       expect(claimed?.events).toEqual([
-        { ...asSent, seq: expect.stringMatching(/^\d+$/), attempts: 0, occurredAt: expect.any(Number) },
-        { ...asSentToo, seq: expect.stringMatching(/^\d+$/), attempts: 0, occurredAt: expect.any(Number) },
+        {
+          ...asSent,
+          seq: expect.stringMatching(/^\d+$/),
+          attempts: 0,
+          hasFailed: false,
+          occurredAt: expect.any(Number),
+        },
+        {
+          ...asSentToo,
+          seq: expect.stringMatching(/^\d+$/),
+          attempts: 0,
+          hasFailed: false,
+          occurredAt: expect.any(Number),
+        },
       ]);
       expect(Math.abs((claimed?.events[0]?.occurredAt ?? 0) * 1_000 - before)).toBeLessThan(60_000);
     });

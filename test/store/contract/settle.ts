@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { eventually } from '../../support/outbox-app.js';
 import { NO_OUTCOME, type StoreContext } from './context.js';
 
 export function settleContract({
@@ -78,6 +79,26 @@ export function settleContract({
         returned: [second?.seq ?? ''],
       });
       expect(await states()).toEqual({ 'event.3': 'pending' });
+    });
+
+    test('keeps the newest ten failed attempts, oldest first, with their times by the database’s clock', async () => {
+      const store = open();
+      await append(store, event('a'));
+      const reader = store.openReader();
+      for (let attempt = 1; attempt <= 12; attempt++) {
+        const claimed = await eventually(() => claim(reader));
+        const [{ seq } = { seq: '' }] = claimed.events;
+        const failure = { seq, error: `Error: ${attempt}`, delay: 0 };
+        await claimed.settle({ ...NO_OUTCOME, [attempt === 12 ? 'dead' : 'rescheduled']: [failure] });
+      }
+      const [row] = await rows();
+      expect(row).toMatchObject({ state: 'dead', attempts: 12, lastError: 'Error: 12' });
+      expect(row?.errors?.map(({ attempt, error }) => [attempt, error])).toEqual(
+        Array.from({ length: 10 }, (_, index) => [index + 3, `Error: ${index + 3}`]),
+      );
+      const times = row?.errors?.map(({ at }) => Date.parse(at)) ?? [];
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+      expect(Math.abs((times.at(-1) ?? 0) - Date.now())).toBeLessThan(60_000);
     });
 
     test('keeps any error text', async () => {

@@ -9,6 +9,8 @@ import type { Migration } from './migration.js';
  * - `available_at` is null for "at once", so that the two indexes the hot path uses hold only rows ready to go; delayed
  *   and retried rows live in a small index of their own.
  * - `headers` are checked: the relay reads them, and one row with broken ones (from somebody's own INSERT) would stop it.
+ * - `errors` is the history of the attempts that failed, and what makes a row hold back the rest of its key: a dead row that
+ *   was put back has no attempts behind it, but keeps its place.
  * - Every index but the keys is partial: a published row costs nothing to keep but its place on disk.
  * - Autovacuum goes by a constant number of dead rows: a fraction of a table that keeps a week of rows is far too many.
  */
@@ -42,6 +44,7 @@ export const createOutbox: Migration = {
   available_at timestamptz,
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
+  errors jsonb,
   published_at timestamptz,
   returned boolean NOT NULL DEFAULT false
 ) WITH (
@@ -52,7 +55,7 @@ export const createOutbox: Migration = {
     `CREATE INDEX "${outboxName}_ready_seq" ON ${outbox} (seq) WHERE state = 'pending' AND available_at IS NULL`,
     `CREATE INDEX "${outboxName}_ready_xid" ON ${outbox} (xid) WHERE state = 'pending' AND available_at IS NULL`,
     `CREATE INDEX "${outboxName}_delayed" ON ${outbox} (available_at) WHERE state = 'pending' AND available_at IS NOT NULL`,
-    `CREATE INDEX "${outboxName}_failed" ON ${outbox} (key, seq) WHERE attempts > 0 AND state <> 'published'`,
+    `CREATE INDEX "${outboxName}_failed" ON ${outbox} (key, seq) WHERE errors IS NOT NULL AND state <> 'published'`,
     `CREATE TABLE ${inbox} (
   consumer text NOT NULL,
   event_id text NOT NULL,

@@ -13,7 +13,7 @@ export function claimDue({ outbox }: Tables, parking: boolean, limit: number): S
 FROM ${outbox} e
 WHERE e.state = 'pending' AND e.available_at <= clock_timestamp()
   AND NOT EXISTS (
-    SELECT 1 FROM ${outbox} f WHERE f.key = e.key AND f.seq < e.seq AND f.attempts > 0 AND ${failing})
+    SELECT 1 FROM ${outbox} f WHERE f.key = e.key AND f.seq < e.seq AND f.errors IS NOT NULL AND ${failing})
 ORDER BY e.available_at, e.seq
 LIMIT $1
 FOR UPDATE OF e SKIP LOCKED`,

@@ -10,8 +10,8 @@ export function stats({ outbox }: Tables, limit: number): Statement {
   return {
     text: `SELECT
   ${capped(ready)} + ${capped(delayed)} AS pending,
-  ${capped("attempts > 0 AND state <> 'published' AND state = 'pending'")} AS retrying,
-  ${capped("attempts > 0 AND state <> 'published' AND state = 'dead'")} AS dead,
+  ${capped("errors IS NOT NULL AND state <> 'published' AND state = 'pending'")} AS retrying,
+  ${capped("errors IS NOT NULL AND state <> 'published' AND state = 'dead'")} AS dead,
   coalesce(extract(epoch FROM clock_timestamp() - least(
     (SELECT created_at FROM ${outbox} WHERE ${ready} ORDER BY seq LIMIT 1),
     (SELECT min(available_at) FROM ${outbox} WHERE ${delayed} AND available_at <= clock_timestamp())
