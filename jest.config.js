@@ -2,6 +2,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // Packages that only benchmarks use.
+  modulePathIgnorePatterns: ['<rootDir>/test/bench/peers/node_modules'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-rabbitmq-outbox$': '<rootDir>/lib/index.ts',

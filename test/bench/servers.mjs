@@ -1,9 +1,9 @@
 import { resolvePostgres } from '../support/postgres.mjs';
 import { resolveRabbitMq } from '../support/rabbitmq.mjs';
 
-/** The servers benchmarks run on: those of the environment, or private ones. */
+/** The servers benchmarks run on: those of the environment, or private ones; commits are on disk, as in production. */
 export async function startServers() {
-  const [postgres, rabbit] = await Promise.all([resolvePostgres(), resolveRabbitMq()]);
+  const [postgres, rabbit] = await Promise.all([resolvePostgres({ durable: true }), resolveRabbitMq()]);
   return {
     databaseUrl: postgres.url,
     rabbitUrl: rabbit.url,

