@@ -5,13 +5,16 @@
  *   admin, observe
  *   emit, relay, consume       never each other
  *   store, broker, options
+ *   lifecycle
  *   event, policy
  *   errors
  *
  * `outbox.module.ts` and `outbox.assembly.ts` stand above all rooms and wire them together.
  */
 const GROUND = ['event', 'policy', 'errors'];
-const PARTS = ['store', 'broker', 'options', ...GROUND];
+/** Where the rooms tell what happens. */
+const BASE = ['lifecycle', ...GROUND];
+const PARTS = ['store', 'broker', 'options', ...BASE];
 const ROLES = ['emit', 'relay', 'consume', ...PARTS];
 
 /** A room → the rooms it may import, besides itself. */
@@ -19,13 +22,14 @@ const ROOMS = {
   errors: [],
   policy: ['errors'],
   event: ['errors'],
+  lifecycle: GROUND,
   options: GROUND,
   store: GROUND,
-  broker: GROUND,
+  broker: BASE,
   // Emit and relay meet in the store, relay and consume at the broker.
-  emit: ['store', ...GROUND],
-  relay: ['store', 'broker', ...GROUND],
-  consume: ['store', 'broker', 'options', ...GROUND],
+  emit: ['store', ...BASE],
+  relay: ['store', 'broker', ...BASE],
+  consume: ['store', 'broker', 'options', ...BASE],
   admin: ROLES,
   observe: ROLES,
   dashboard: ['admin', 'observe', ...ROLES],

@@ -7,10 +7,12 @@ export {
 } from './outbox.module.js';
 export {
   getOutboxEventPublisherToken,
+  getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
   InjectOutbox,
   InjectOutboxEventPublisher,
+  InjectOutboxLifecycle,
   InjectOutboxRelay,
 } from './outbox.tokens.js';
 export type {
@@ -48,6 +50,22 @@ export { Abort, Reject, Retry } from './consume/signals.js';
 // Relaying and operating
 export { OutboxRelay } from './relay/relay.js';
 export type { RelayCounts, RelayStats } from './relay/relay-stats.js';
+
+// Observing
+export { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
+export type { LifecycleListener } from './lifecycle/lifecycle.js';
+export type {
+  DeadLetterAction,
+  DeliveredEvent,
+  EventRef,
+  FailedDelivery,
+  FailedEvent,
+  LifecycleMessage,
+  LifecycleMessages,
+  LifecycleName,
+  PublishedEvent,
+  SettledEvent,
+} from './lifecycle/messages.js';
 
 // Tables
 export { InboxEntity, OutboxEventEntity, type EventState, type FailedAttempt } from './store/entities.js';

@@ -5,10 +5,11 @@ import { Consumers } from './consume/consumers.js';
 import { AmbientTransaction } from './emit/ambient-transaction.js';
 import { clsTransactions } from './emit/nestjs-cls.js';
 import { OutboxService } from './emit/outbox.service.js';
-import { TransactionHooks } from './emit/transaction-hooks.js';
+import { TransactionHooks, type Emission } from './emit/transaction-hooks.js';
 import { WakeUp } from './emit/wake-up.js';
 import { Codecs } from './event/codecs/codecs.js';
 import { Tracking } from './event/tracking.js';
+import { Lifecycle } from './lifecycle/lifecycle.js';
 import type { ResolvedOptions } from './options/schema.js';
 import { settledWithin } from './policy/deadline.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
@@ -22,6 +23,7 @@ import type { OutboxStore } from './store/store.js';
 /** Every part of one outbox, wired to each other and not yet running. */
 export interface OutboxParts {
   readonly options: ResolvedOptions;
+  readonly lifecycle: Lifecycle;
   readonly store: OutboxStore;
   readonly broker: RabbitMq;
   readonly hooks: TransactionHooks;
@@ -33,11 +35,13 @@ export interface OutboxParts {
 
 /** Builds the parts, and brings the tables up to date (or fails the start because they are not). */
 export async function assemble(
+  name: string,
   options: ResolvedOptions,
   dataSource: DataSource,
   registry: JobRegistry | undefined,
 ): Promise<OutboxParts> {
   const { storage, emit, relay, rabbitmq, retention, consumers } = options;
+  const lifecycle = new Lifecycle(name, new Logger('OutboxLifecycle'));
   const names = storageNames(dataSource, storage);
   applyTableNames(dataSource, names);
   const store = new PostgresStore(dataSource, {
@@ -61,20 +65,25 @@ export async function assemble(
       maxRedeliveries: consumers.maxRedeliveries,
       publishTimeout: relay.publishTimeout,
     },
+    lifecycle,
     new Logger('OutboxBroker'),
   );
   const wakeUp = new WakeUp();
-  const hooks = new TransactionHooks(dataSource, () => wakeUp.signal());
+  const hooks = new TransactionHooks(dataSource, (emissions) => {
+    wakeUp.signal();
+    if (emissions.length > 0) lifecycle.tell('emitted', together(emissions));
+  });
   const ambient = new AmbientTransaction(dataSource, clsTransactions(storage.dataSource));
   const tracking = new Tracking();
   const codecs = new Codecs(emit.codec, options.codecs);
   const target = { dataSource, name: storage.dataSource };
   const logger = new Logger('OutboxRelay');
   const settings = { ...relay, ...relay.retry, unroutable: rabbitmq.unroutable, exchange: rabbitmq.exchange };
-  const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger);
+  const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger, lifecycle);
   wakeUp.onSignal(() => outboxRelay.wake());
   return {
     options,
+    lifecycle,
     store,
     broker,
     hooks,
@@ -85,11 +94,22 @@ export async function assemble(
       hooks,
       tracking,
       { ...emit, codecs },
+      lifecycle,
       new Logger('Outbox'),
     ),
     relay: outboxRelay,
-    pruner: retention > 0 ? createPruner(store, retention, registry, logger) : undefined,
-    consumers: new Consumers(broker.subscriber, codecs, tracking, new Logger('OutboxConsumers')),
+    pruner: retention > 0 ? createPruner(store, retention, registry, logger, lifecycle) : undefined,
+    consumers: new Consumers(broker.subscriber, codecs, tracking, lifecycle, new Logger('OutboxConsumers')),
+  };
+}
+
+/** All that one transaction emitted. */
+function together(emissions: readonly Emission[]): Emission {
+  const [only, ...more] = emissions as [Emission, ...Emission[]];
+  if (more.length === 0) return only;
+  return {
+    events: emissions.flatMap(({ events }) => events),
+    duplicates: emissions.reduce((sum, { duplicates }) => sum + duplicates, 0),
   };
 }
 

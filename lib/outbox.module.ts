@@ -31,9 +31,11 @@ import { assemble, close, halt, start, type OutboxParts } from './outbox.assembl
 import {
   DEFAULT_OUTBOX,
   getOutboxEventPublisherToken,
+  getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
 } from './outbox.tokens.js';
+import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
 import { namedRegistry } from './relay/jobs.js';
 import { InboxEntity, OutboxEventEntity } from './store/entities.js';
 
@@ -140,6 +142,11 @@ function moduleOf(
     { provide: getOutboxToken(name), inject: [PARTS], useFactory: ({ service }: OutboxParts) => service },
     { provide: getOutboxRelayToken(name), inject: [PARTS], useFactory: ({ relay }: OutboxParts) => relay },
     {
+      provide: getOutboxLifecycleToken(name),
+      inject: [PARTS],
+      useFactory: ({ lifecycle }: OutboxParts) => new OutboxLifecycle(lifecycle),
+    },
+    {
       provide: getOutboxEventPublisherToken(name),
       inject: [PARTS],
       useFactory: ({ service }: OutboxParts) => new OutboxEventPublisher(service),
@@ -158,6 +165,7 @@ function moduleOf(
         inject: [OPTIONS, getDataSourceToken(dataSource), { token: SchedulerRegistry, optional: true }],
         useFactory: (resolved: ResolvedOptions, source: DataSource, registry?: SchedulerRegistry) =>
           assemble(
+            name,
             resolved,
             source,
             registry && name !== DEFAULT_OUTBOX ? namedRegistry(registry, name) : registry,

@@ -1,6 +1,7 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { OutboxService } from './emit/outbox.service.js';
+import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
 import { OutboxRelay } from './relay/relay.js';
 
 /** Name of an instance that was given none. */
@@ -18,11 +19,18 @@ export const getOutboxRelayToken = (name: string = DEFAULT_OUTBOX): InjectionTok
 export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxEventPublisher, name);
 
+export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(OutboxLifecycle, name);
+
 /** Injects `OutboxService` of a named instance. */
 export const InjectOutbox = (name?: string): ParameterDecorator => Inject(getOutboxToken(name));
 
 /** Injects `OutboxRelay` of a named instance. */
 export const InjectOutboxRelay = (name?: string): ParameterDecorator => Inject(getOutboxRelayToken(name));
+
+/** Injects `OutboxLifecycle` of a named instance. */
+export const InjectOutboxLifecycle = (name?: string): ParameterDecorator =>
+  Inject(getOutboxLifecycleToken(name));
 
 /** Injects `OutboxEventPublisher` of a named instance. */
 export const InjectOutboxEventPublisher = (name?: string): ParameterDecorator =>

@@ -2,8 +2,10 @@ import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
 import type { Codecs } from '../event/codecs/codecs.js';
 import type { Tracking } from '../event/tracking.js';
+import type { Telling } from '../lifecycle/lifecycle.js';
 import { settledWithin } from '../policy/deadline.js';
 import { DeliveryPipeline } from './delivery.js';
+import { DeliveryTeller } from './delivery-teller.js';
 import { describeFailure } from './failure.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
 
@@ -18,6 +20,7 @@ export class Consumers {
     private readonly subscriber: EventSubscriber,
     private readonly codecs: Codecs,
     private readonly tracking: Tracking,
+    private readonly lifecycle: Telling,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {}
 
@@ -58,6 +61,7 @@ export class Consumers {
       this.codecs,
       this.tracking,
       this.stopping.signal,
+      new DeliveryTeller(this.lifecycle, queue.name),
       this.logger,
     );
     this.subscriptions.push(

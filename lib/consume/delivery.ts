@@ -5,6 +5,7 @@ import { matchesPattern } from '../event/pattern.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
 import { durationText } from '../policy/duration.js';
+import type { DeliveryTeller } from './delivery-teller.js';
 import { EventContext } from './event-context.js';
 import { describeFailure, failureOf } from './failure.js';
 import type { Handler, HandlerQueue } from './handler.js';
@@ -31,16 +32,21 @@ export class DeliveryPipeline {
     private readonly tracking: Tracking,
     /** Aborts when waiting is over: what is not settled then goes back to its queue. */
     private readonly stopping: AbortSignal,
+    private readonly teller: DeliveryTeller,
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
   ) {}
 
   async process(delivery: Delivery): Promise<void> {
     const handler = this.handlerFor(delivery.message);
+    this.teller.received(delivery.message, handler);
+    const started = performance.now();
     const outcome = handler ? await this.run(handler, delivery) : unmatched(delivery.message, this.queue);
+    const duration = performance.now() - started;
     const safe = await this.secure(delivery, outcome);
     if (!safe) return delivery.requeue();
     delivery.ack();
     this.report(delivery.message, outcome);
+    this.teller.settled(delivery.message, handler, outcome, duration);
   }
 
   /** A message that was put on the queue directly, without an event's routing key, belongs to its only handler. */
@@ -114,6 +120,7 @@ function unmatched({ routingKey }: IncomingMessage, { name, handlers }: HandlerQ
   const reason = `no handler of queue ${name} is for "${routingKey}": its patterns are ${patterns.join(', ')}`;
   return {
     kind: 'dead',
+    reason: 'unmatched',
     error: new Reject(`${reason}. If the queue is still bound for it, remove that binding.`),
   };
 }

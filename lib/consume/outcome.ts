@@ -6,9 +6,12 @@ import { Abort, Reject, Retry } from './signals.js';
 /** What becomes of a message after an attempt to handle it. */
 export type Outcome =
   | { readonly kind: 'handled' }
-  | { readonly kind: 'aborted' }
+  | { readonly kind: 'aborted'; readonly error: unknown }
   | { readonly kind: 'retry'; readonly delay: number; readonly error: unknown }
-  | { readonly kind: 'dead'; readonly error: unknown };
+  | { readonly kind: 'dead'; readonly reason: DeathReason; readonly error: unknown };
+
+/** Refused for good; or no delay is left; or no handler is for it. */
+export type DeathReason = 'rejected' | 'exhausted' | 'unmatched';
 
 /** The wait for `throw new Retry()` when the policy has no delay left to take. */
 const RETRY_DELAY = 1_000;
@@ -16,15 +19,15 @@ const RETRY_DELAY = 1_000;
 /** Decides by classes and status codes, never by message texts. `attempt` 1 = the first. Never throws. */
 export function outcomeOf(error: unknown, attempt: number, policy: RetryPolicy): Outcome {
   try {
-    if (is(error, Abort)) return { kind: 'aborted' };
+    if (is(error, Abort)) return { kind: 'aborted', error };
     if (is(error, Retry)) return { kind: 'retry', delay: askedDelay(error, attempt, policy), error };
-    if (isFinal(error)) return { kind: 'dead', error };
+    if (isFinal(error)) return { kind: 'dead', reason: 'rejected', error };
   } catch {
     // What was thrown throws again when it is looked at: an error like any other.
   }
-  if (refusesRetry(policy, error)) return { kind: 'dead', error };
+  if (refusesRetry(policy, error)) return { kind: 'dead', reason: 'rejected', error };
   const delay = nextDelay(policy, attempt);
-  return delay === undefined ? { kind: 'dead', error } : { kind: 'retry', delay, error };
+  return delay === undefined ? { kind: 'dead', reason: 'exhausted', error } : { kind: 'retry', delay, error };
 }
 
 /** No further attempt can cure these: the message itself is wrong. */

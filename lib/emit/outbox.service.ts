@@ -7,13 +7,15 @@ import { isEventId } from '../event/event-id.js';
 import type { NewEvent } from '../event/envelope.js';
 import type { EventType, PayloadOf } from '../event/registry.js';
 import type { Tracking } from '../event/tracking.js';
+import { eventRef } from '../lifecycle/event-ref.js';
+import type { Telling } from '../lifecycle/lifecycle.js';
 import type { OutboxStore } from '../store/store.js';
 import type { AmbientTransaction } from './ambient-transaction.js';
 import { classEvent, emitCall, type EmitCall, type EventToWrite } from './emit-arguments.js';
 import type { EmitOptions, EventToEmit } from './emit-options.js';
 import { checkedEvent, type EmitDefaults } from './new-event.js';
 import { transactionOf, type EmitTarget, type TransactionHandle } from './transaction.js';
-import type { TransactionHooks } from './transaction-hooks.js';
+import type { Emission, TransactionHooks } from './transaction-hooks.js';
 
 /** Something that collects events until it is asked for them, as `AggregateRoot` of `@nestjs/cqrs` does. */
 export interface EventSource {
@@ -30,6 +32,7 @@ export class OutboxService {
     private readonly hooks: TransactionHooks,
     private readonly chain: Tracking,
     private readonly defaults: EmitDefaults,
+    private readonly lifecycle: Pick<Telling, 'heard'>,
     private readonly logger: Pick<Logger, 'log'>,
   ) {}
 
@@ -145,8 +148,13 @@ export class OutboxService {
     for (const event of events) rows.push(await checkedEvent(event, this.defaults, chain));
     const written = await this.store.append(transaction, rows);
     if (written < rows.length) this.tellOfDuplicates(rows, written);
-    if (written > 0) this.hooks.emitted(transaction);
+    if (written > 0) this.hooks.emitted(transaction, this.emission(rows, written));
     return rows.map(({ id }) => id);
+  }
+
+  private emission(rows: readonly NewEvent[], written: number): Emission | undefined {
+    if (!this.lifecycle.heard('emitted')) return undefined;
+    return { events: rows.map(eventRef), duplicates: rows.length - written };
   }
 
   private transactionFor(tx: EmitCall['tx'], type: string | undefined): QueryRunner {

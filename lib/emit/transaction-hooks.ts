@@ -1,8 +1,17 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import type { EventRef } from '../lifecycle/messages.js';
+
+/** What one call wrote, for those who listen to `emitted`. */
+export interface Emission {
+  readonly events: readonly EventRef[];
+  /** How many of them were in the outbox already. */
+  readonly duplicates: number;
+}
 
 /** What has happened in one level of a transaction: the transaction itself, or a savepoint in it. */
 interface Level {
   emitted: boolean;
+  readonly emissions: Emission[];
   readonly deferred: Array<() => Promise<void>>;
 }
 
@@ -20,7 +29,7 @@ export class TransactionHooks {
 
   constructor(
     private readonly dataSource: DataSource,
-    committed: () => void,
+    committed: (emissions: readonly Emission[]) => void,
   ) {
     this.subscriber = {
       afterTransactionStart: ({ queryRunner }) => {
@@ -31,7 +40,8 @@ export class TransactionHooks {
         if (depthOf(queryRunner) <= 1) await this.runDeferred(queryRunner);
       },
       afterTransactionCommit: ({ queryRunner }) => {
-        if (this.release(queryRunner)) committed();
+        const ended = this.release(queryRunner);
+        if (ended?.emitted) committed(ended.emissions);
       },
       afterTransactionRollback: ({ queryRunner }) => {
         this.levels.get(queryRunner)?.pop();
@@ -40,9 +50,11 @@ export class TransactionHooks {
     dataSource.subscribers.push(this.subscriber);
   }
 
-  /** The transaction has emitted: wake the relay once it has committed. */
-  emitted(transaction: QueryRunner): void {
-    this.top(transaction).emitted = true;
+  /** The transaction has emitted: wake the relay once it has committed. `emission` is given if anybody listens. */
+  emitted(transaction: QueryRunner, emission?: Emission): void {
+    const level = this.top(transaction);
+    level.emitted = true;
+    if (emission) level.emissions.push(emission);
   }
 
   /** Runs `work` in the transaction just before it commits, unless what it belongs to is rolled back. */
@@ -62,7 +74,7 @@ export class TransactionHooks {
 
   private levelsOf(transaction: QueryRunner, depth: number): Level[] {
     const levels = this.levels.get(transaction) ?? [];
-    while (levels.length < Math.max(1, depth)) levels.push({ emitted: false, deferred: [] });
+    while (levels.length < Math.max(1, depth)) levels.push({ emitted: false, emissions: [], deferred: [] });
     this.levels.set(transaction, levels);
     return levels;
   }
@@ -73,21 +85,22 @@ export class TransactionHooks {
     for (let work = deferred.shift(); work; work = deferred.shift()) await work();
   }
 
-  /** A released savepoint hands over to the level around it. Whether the transaction has committed and had emitted. */
-  private release(transaction: QueryRunner): boolean {
+  /** A released savepoint hands over to the level around it. What the whole transaction did, once it has committed. */
+  private release(transaction: QueryRunner): Level | undefined {
     const levels = this.levels.get(transaction);
     const ended = levels?.pop();
-    if (!levels || !ended) return false;
+    if (!levels || !ended) return undefined;
     if (!transaction.isTransactionActive) {
       this.levels.delete(transaction);
-      return ended.emitted;
+      return ended;
     }
     const outer = levels.at(-1);
     if (outer) {
       outer.emitted ||= ended.emitted;
+      for (const emission of ended.emissions) outer.emissions.push(emission);
       outer.deferred.push(...ended.deferred);
     }
-    return false;
+    return undefined;
   }
 }
 

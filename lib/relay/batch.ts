@@ -44,11 +44,13 @@ export async function settleBatch(
   outcomes: readonly BatchOutcome[],
   policy: SettlementPolicy,
   failing: FailingKeys,
+  settled: (settlement: Settlement) => void,
 ): Promise<BatchReport> {
   const settlement = settlementOf(claim.events, outcomes, policy);
   const failed = new Set([...settlement.rescheduled, ...settlement.dead].map(({ seq }) => seq));
   for (const { seq, key } of claim.events) if (failed.has(seq)) failing.add(claim, key);
   await record(claim, settlement);
+  settled(settlement);
   return report(claim, outcomes, settlement);
 }
 

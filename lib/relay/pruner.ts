@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import type { Telling } from '../lifecycle/lifecycle.js';
 import type { OutboxStore } from '../store/store.js';
 import { Job, type JobRegistry } from './jobs.js';
 
@@ -14,11 +15,15 @@ export function createPruner(
   retention: number,
   registry: JobRegistry | undefined,
   logger: Pick<Logger, 'warn'>,
+  lifecycle: Telling,
 ): Job {
   const interval = Math.max(1_000, Math.min(LONGEST_INTERVAL, retention / 10));
   const prune = async (stopping: AbortSignal) => {
     try {
-      for await (const _ of store.prune(retention, BATCH)) if (stopping.aborted) return;
+      for await (const count of store.prune(retention, BATCH)) {
+        if (count > 0) lifecycle.tell('pruned', { count });
+        if (stopping.aborted) return;
+      }
     } catch (error) {
       logger.warn(
         `Published events could not be pruned, tried again in ${interval} ms: ${(error as Error).message}`,

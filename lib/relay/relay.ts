@@ -1,9 +1,11 @@
 import type { Logger } from '@nestjs/common';
 import type { EventPublisher } from '../broker/publisher.js';
 import { BrokerUnavailableError } from '../errors/broker-unavailable.error.js';
+import { UNHEARD, type Telling } from '../lifecycle/lifecycle.js';
 import { settledWithin } from '../policy/deadline.js';
 import type { Claim, EventReader, OutboxStore } from '../store/store.js';
 import { publishBatch, settleBatch, type BatchReport, type TakeTurn } from './batch.js';
+import { tellBatch } from './batch-teller.js';
 import { Bell } from './bell.js';
 import { Breaker } from './breaker.js';
 import { FailingKeys } from './failing-keys.js';
@@ -65,12 +67,19 @@ export class OutboxRelay {
     private readonly settings: RelaySettings,
     private readonly registry: JobRegistry | undefined,
     logger: Pick<Logger, 'log' | 'warn'>,
+    private readonly lifecycle: Telling = UNHEARD,
   ) {
     this.reader = store.openReader();
     this.sizer = new BatchSizer(settings.batchSize);
     this.breaker = new Breaker({
-      opened: (reason) => logger.warn(`Publishing pauses: ${reason}`),
-      closed: () => logger.log('Publishing goes on.'),
+      opened: (reason) => {
+        logger.warn(`Publishing pauses: ${reason}`);
+        lifecycle.tell('breaker-opened', { reason });
+      },
+      closed: () => {
+        logger.log('Publishing goes on.');
+        lifecycle.tell('breaker-closed', {});
+      },
     });
     publisher.onReadyChange(() => {
       if (publisher.ready) this.breaker.tryNow();
@@ -105,10 +114,12 @@ export class OutboxRelay {
 
   /** Claims nothing until `resume()`. Batches in flight are finished. */
   pause(): void {
+    if (!this.paused) this.lifecycle.tell('relay-paused', {});
     this.paused = true;
   }
 
   resume(): void {
+    if (this.paused) this.lifecycle.tell('relay-resumed', {});
     this.paused = false;
     this.room.ring();
   }
@@ -230,8 +241,8 @@ export class OutboxRelay {
   /** Never rejects. */
   private async process(claim: Claim): Promise<void> {
     try {
-      const outcomes = await this.publish(claim);
-      const report = await this.settle(claim, outcomes);
+      const started = performance.now();
+      const report = await this.settle(claim, await this.publish(claim), started);
       this.total = addReports(this.total, report);
       if (report.unblocked || report.unknown + report.held > 0) this.rescan();
       if (report.trouble) this.breaker.failed(report.trouble.message);
@@ -258,9 +269,13 @@ export class OutboxRelay {
   private async settle(
     claim: Claim,
     outcomes: Awaited<ReturnType<typeof publishBatch>>,
+    started: number,
   ): Promise<BatchReport> {
+    const { events } = claim;
     try {
-      return await settleBatch(claim, outcomes, this.settings, this.failing);
+      return await settleBatch(claim, outcomes, this.settings, this.failing, (settlement) =>
+        tellBatch(this.lifecycle, { events, outcomes, settlement, duration: performance.now() - started }),
+      );
     } finally {
       // Open claims may have read the rows before the failures were on record.
       if (!this.failing.none) await this.claims.ended();
@@ -273,7 +288,8 @@ export class OutboxRelay {
     if (!this.publisher.ready)
       throw new BrokerUnavailableError('The broker cannot be reached, or has blocked publishing.');
     const claim = await this.claimFrom(this.store.openReader(), this.settings.batchSize);
-    return claim && this.settle(claim, await this.publish(claim));
+    const started = performance.now();
+    return claim && this.settle(claim, await this.publish(claim), started);
   }
 
   /** While batches take turns on a fresh channel nothing new is claimed. */

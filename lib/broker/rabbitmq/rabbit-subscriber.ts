@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import type { Telling } from '../../lifecycle/lifecycle.js';
 import type { PublishOutcome } from '../publisher.js';
 import type {
   Delivery,
@@ -35,6 +36,7 @@ export class RabbitSubscriber implements EventSubscriber {
     private readonly publisher: RabbitPublisher,
     private readonly topology: RabbitTopology,
     private readonly settings: RabbitSubscriberSettings,
+    private readonly lifecycle: Telling,
     private readonly logger: Pick<Logger, 'log' | 'warn'>,
   ) {}
 
@@ -56,9 +58,14 @@ export class RabbitSubscriber implements EventSubscriber {
     const subscription = new RabbitSubscription(this.connection, request, {
       prepare: () => this.topology.ensureHandler(request),
       handle,
-      lost: (reason) =>
-        this.logger.warn(`Consumer of ${queue} is interrupted: ${reason}. It resumes by itself.`),
-      recovered: () => this.logger.log(`Consumer of ${queue} is consuming again.`),
+      lost: (reason) => {
+        this.logger.warn(`Consumer of ${queue} is interrupted: ${reason}. It resumes by itself.`);
+        this.lifecycle.tell('consumer-lost', { queue, reason });
+      },
+      recovered: () => {
+        this.logger.log(`Consumer of ${queue} is consuming again.`);
+        this.lifecycle.tell('consumer-recovered', { queue });
+      },
     });
     this.subscriptions.add(subscription);
     try {

@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import type { Telling } from '../../lifecycle/lifecycle.js';
 import { RabbitConnection } from './connection.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
@@ -26,7 +27,11 @@ export class RabbitMq {
   private readonly forwarder: RabbitPublisher;
   private readonly publishingTopology: RabbitTopology;
 
-  constructor(settings: RabbitMqSettings, logger: Pick<Logger, 'log' | 'warn' | 'error'>) {
+  constructor(
+    settings: RabbitMqSettings,
+    lifecycle: Telling,
+    logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  ) {
     const { service, exchange, reconnectDelay, publishTimeout } = settings;
     const connection = (role: string) =>
       new RabbitConnection({ ...settings, name: `${service} ${role}`, logger });
@@ -50,6 +55,7 @@ export class RabbitMq {
       this.forwarder,
       topology,
       { exchange, publishTimeout },
+      lifecycle,
       logger,
     );
   }

@@ -1,0 +1,46 @@
+import type { IncomingMessage } from '../broker/subscriber.js';
+import type { Telling } from '../lifecycle/lifecycle.js';
+import type { DeliveredEvent, LifecycleName, SettledEvent } from '../lifecycle/messages.js';
+import type { Handler } from './handler.js';
+import type { Outcome } from './outcome.js';
+
+/** Tells the lifecycle of one queue's deliveries. Nothing is put together for what nobody listens to. */
+export class DeliveryTeller {
+  constructor(
+    private readonly lifecycle: Telling,
+    private readonly queue: string,
+  ) {}
+
+  received(message: IncomingMessage, handler: Handler | undefined): void {
+    if (this.lifecycle.heard('received')) this.lifecycle.tell('received', this.delivered(message, handler));
+  }
+
+  /** `duration` is the handler's, in ms. */
+  settled(message: IncomingMessage, handler: Handler | undefined, outcome: Outcome, duration: number): void {
+    if (!NAMES[outcome.kind].some((name) => this.lifecycle.heard(name))) return;
+    this.tell(outcome, { ...this.delivered(message, handler), duration });
+  }
+
+  private tell(outcome: Outcome, event: SettledEvent): void {
+    const { lifecycle } = this;
+    if (outcome.kind === 'handled') return lifecycle.tell('handled', event);
+    const failed = { ...event, error: outcome.error };
+    if (outcome.kind === 'aborted') return lifecycle.tell('aborted', failed);
+    if (outcome.kind === 'retry') return lifecycle.tell('retried', { ...failed, delay: outcome.delay });
+    const { reason } = outcome;
+    if (reason === 'rejected') lifecycle.tell('rejected', failed);
+    lifecycle.tell('dead-lettered', { ...failed, reason });
+  }
+
+  private delivered(message: IncomingMessage, handler: Handler | undefined): DeliveredEvent {
+    const { id, type, key = null, attempt, redelivered } = message;
+    return { id, type, key, queue: this.queue, handler: handler?.name ?? null, attempt, redelivered };
+  }
+}
+
+const NAMES: Readonly<Record<Outcome['kind'], readonly LifecycleName[]>> = {
+  handled: ['handled'],
+  aborted: ['aborted'],
+  retry: ['retried'],
+  dead: ['rejected', 'dead-lettered'],
+};
