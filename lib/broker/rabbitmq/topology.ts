@@ -127,7 +127,7 @@ export class RabbitTopology {
       kind: 'queue',
       name,
       assert: async (channel) => {
-        await channel.assertQueue(name, { durable: true, arguments: this.queueArguments({}) });
+        await channel.assertQueue(name, { durable: true, arguments: this.queueArguments({}, NEVER_DROPPED) });
         await channel.bindQueue(name, deadLetterExchange(this.settings.exchange), queue);
       },
     };
@@ -178,6 +178,13 @@ const PRECONDITION_FAILED = 406;
 
 /** Dead letters are confirmed by the queue they go to (https://www.rabbitmq.com/docs/quorum-queues#dead-lettering). */
 const AT_LEAST_ONCE = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };
+
+/**
+ * Every look at a dead letter is a delivery. RabbitMQ 4 drops what was delivered 20 times from a quorum queue without a
+ * limit of its own; and on 3.10 what a consumer gives back (`nack`) goes to the end of such a queue, with a limit to the
+ * front, where it was.
+ */
+const NEVER_DROPPED = { 'x-delivery-limit': 2 ** 31 - 1 };
 
 function exchange(name: string, type: 'topic' | 'direct' | 'fanout'): Declaration {
   return {

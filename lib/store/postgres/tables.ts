@@ -3,6 +3,7 @@ export interface Tables {
   readonly schema: string | undefined;
   readonly outbox: string;
   readonly inbox: string;
+  readonly consumers: string;
   readonly versions: string;
   /** Prefix of index names. */
   readonly outboxName: string;
@@ -20,6 +21,7 @@ export function tables({ schema, table = 'outbox', inboxTable = 'outbox_inbox' }
     schema,
     outbox: qualified(table),
     inbox: qualified(inboxTable),
+    consumers: qualified(`${table}_consumers`),
     versions: qualified(`${table}_version`),
     outboxName: table,
   };

@@ -109,7 +109,11 @@ describe('topology', () => {
         (on) =>
           on.onChannel((channel) =>
             channel.assertQueue(`${on.queue('Billing.bill')}.dlq`, {
-              arguments: { 'x-queue-type': 'quorum', 'x-message-ttl': 60_000 },
+              arguments: {
+                'x-queue-type': 'quorum',
+                'x-delivery-limit': 2 ** 31 - 1,
+                'x-message-ttl': 60_000,
+              },
             }),
           ),
         {

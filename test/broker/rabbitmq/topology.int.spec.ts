@@ -92,11 +92,12 @@ describe('topology', () => {
       'x-message-ttl': String(ttl),
       'x-dead-letter-exchange': '',
     });
+    const dead = { 'x-queue-type': 'quorum', 'x-delivery-limit': '2147483647' };
     expect(found).toEqual({
       '~.Billing.bill': handler('~.Billing.bill'),
-      '~.Billing.bill.dlq': { 'x-queue-type': 'quorum' },
+      '~.Billing.bill.dlq': dead,
       '~.Shipping.ship': handler('~.Shipping.ship'),
-      '~.Shipping.ship.dlq': { 'x-queue-type': 'quorum' },
+      '~.Shipping.ship.dlq': dead,
       '~.retry.1s': waiting(1_000),
       '~.retry.1h30m': waiting(5_400_000),
     });

@@ -11,6 +11,7 @@ import type { Migration } from './migration.js';
  * - `headers` are checked: the relay reads them, and one row with broken ones (from somebody's own INSERT) would stop it.
  * - `errors` is the history of the attempts that failed, and what makes a row hold back the rest of its key: a dead row that
  *   was put back has no attempts behind it, but keeps its place.
+ * - The consumers announce themselves: AMQP cannot list queues, and who looks for dead letters has no handlers.
  * - Every index but the keys is partial: a published row costs nothing to keep but its place on disk.
  * - Autovacuum goes by a constant number of dead rows: a fraction of a table that keeps a week of rows is far too many.
  */
@@ -19,7 +20,7 @@ export const createOutbox: Migration = {
   timestamp: 1_795_219_200_000,
   name: 'CreateOutbox',
 
-  up: ({ schema, outbox, inbox, versions, outboxName }) => [
+  up: ({ schema, outbox, inbox, consumers, versions, outboxName }) => [
     ...(schema ? [createSchema(schema)] : []),
     `CREATE TABLE IF NOT EXISTS ${versions} (
   version integer PRIMARY KEY,
@@ -56,15 +57,31 @@ export const createOutbox: Migration = {
     `CREATE INDEX "${outboxName}_ready_xid" ON ${outbox} (xid) WHERE state = 'pending' AND available_at IS NULL`,
     `CREATE INDEX "${outboxName}_delayed" ON ${outbox} (available_at) WHERE state = 'pending' AND available_at IS NOT NULL`,
     `CREATE INDEX "${outboxName}_failed" ON ${outbox} (key, seq) WHERE errors IS NOT NULL AND state <> 'published'`,
+    `CREATE INDEX "${outboxName}_dead" ON ${outbox} (seq) WHERE state = 'dead'`,
     `CREATE TABLE ${inbox} (
   consumer text NOT NULL,
   event_id text NOT NULL,
   handled_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (consumer, event_id)
 )`,
+    `CREATE TABLE ${consumers} (
+  queue text NOT NULL,
+  process text NOT NULL,
+  service text NOT NULL,
+  host text NOT NULL,
+  handlers text[] NOT NULL,
+  patterns text[] NOT NULL,
+  exchange text NOT NULL,
+  dead_letters text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  stopped_at timestamptz,
+  PRIMARY KEY (queue, process)
+)`,
   ],
 
-  down: ({ outbox, inbox, versions }) => [
+  down: ({ outbox, inbox, consumers, versions }) => [
+    `DROP TABLE ${consumers}`,
     `DROP TABLE ${inbox}`,
     `DROP TABLE ${outbox}`,
     `DROP TABLE ${versions}`,
