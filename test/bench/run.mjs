@@ -11,14 +11,17 @@ if (!names.includes(name)) {
 }
 
 const { startServers } = await import('./servers.mjs');
+const { Scope } = await import('./scope.mjs');
 const { default: bench } = await import(new URL(`${name}.mjs`, folder).href);
 const servers = await startServers();
+const scope = new Scope(servers);
 try {
-  const { figures, ratios } = await bench(servers);
+  const { figures, ratios = {} } = await bench(scope);
   console.log(`\n${name}:`);
   console.table(figures);
-  console.table(ratios);
+  if (Object.keys(ratios).length > 0) console.table(ratios);
   if (flags.includes('--json')) console.log(JSON.stringify({ bench: name, figures, ratios }));
 } finally {
+  await scope.end();
   await servers.stop();
 }

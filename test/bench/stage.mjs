@@ -1,14 +1,19 @@
 import amqp from 'amqplib';
 import pg from 'pg';
 
-/** An exchange, a quorum queue that gets all of it, and a schema, for one benchmark. `site` is what processes need to know. */
-export async function createStage({ databaseUrl, rabbitUrl }, name) {
+/**
+ * An exchange and a schema for one benchmark, and a quorum queue that gets everything, or else the queues of handlers,
+ * which applications declare. `site` is what processes need to know.
+ */
+export async function createStage({ databaseUrl, rabbitUrl }, name, { handlerQueues = [] } = {}) {
   const stage = `bench_${name}`;
   const connection = await amqp.connect(rabbitUrl);
   const channel = await connection.createChannel();
   await channel.assertExchange(stage, 'topic', { durable: true });
-  await channel.assertQueue(stage, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-  await channel.bindQueue(stage, stage, '#');
+  if (handlerQueues.length === 0) {
+    await channel.assertQueue(stage, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    await channel.bindQueue(stage, stage, '#');
+  }
   const database = new pg.Pool({ connectionString: databaseUrl, max: 4 });
   const schemas = new Set();
   const addSchema = async (schema) => {
@@ -29,7 +34,10 @@ export async function createStage({ databaseUrl, rabbitUrl }, name) {
     close: async () => {
       for (const schema of schemas) await database.query(`DROP SCHEMA ${schema} CASCADE`);
       await database.end();
-      await channel.deleteQueue(stage);
+      for (const queue of [stage, ...handlerQueues]) {
+        await channel.deleteQueue(queue);
+        await channel.deleteQueue(`${queue}.dlq`);
+      }
       await channel.deleteExchange(stage);
       await channel.deleteExchange(`${stage}.dlx`);
       await connection.close();

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { EntitySchema } from 'typeorm';
 import { inTurn, rate, ratio } from '../measure.mjs';
 import { startOutbox } from '../outbox.mjs';
-import { createStage } from '../stage.mjs';
 
 const TRANSACTIONS = Number(process.env.BENCH_EVENTS ?? 8_000);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
@@ -32,34 +31,30 @@ const OutboxRow = new EntitySchema({
   indices: [{ columns: ['publishedAt'] }],
 });
 
-export default async function emit(servers) {
-  const stage = await createStage(servers, 'emit');
+export default async function emit(scope) {
+  const stage = await scope.stage('emit');
   const shop = await startOutbox(
     stage.site,
     { relay: { enabled: false } },
     { database: { entities: [Order, OutboxRow], synchronize: true, extra: { max: CONNECTIONS } } },
   );
-  try {
-    const { plain, emitting, saving } = await inTurn(ROUNDS, {
-      plain: () => transactions(shop, () => undefined),
-      emitting: () =>
-        transactions(shop, (manager, order) =>
-          shop.outbox.emit(manager, 'order.placed', order, { key: order.id }),
-        ),
-      saving: () =>
-        transactions(shop, (manager, order) =>
-          manager.save(OutboxRow, { id: randomUUID(), type: 'order.placed', key: order.id, payload: order }),
-        ),
-    });
-    const cost = (perSecond) => 1 / perSecond - 1 / plain;
-    return {
-      figures: { plain, emitting, saving },
-      ratios: { emitOverPlain: ratio(emitting, plain), emitOverSave: ratio(cost(emitting), cost(saving)) },
-    };
-  } finally {
-    await shop.close();
-    await stage.close();
-  }
+  scope.onEnd(() => shop.close());
+  const { plain, emitting, saving } = await inTurn(ROUNDS, {
+    plain: () => transactions(shop, () => undefined),
+    emitting: () =>
+      transactions(shop, (manager, order) =>
+        shop.outbox.emit(manager, 'order.placed', order, { key: order.id }),
+      ),
+    saving: () =>
+      transactions(shop, (manager, order) =>
+        manager.save(OutboxRow, { id: randomUUID(), type: 'order.placed', key: order.id, payload: order }),
+      ),
+  });
+  const cost = (perSecond) => 1 / perSecond - 1 / plain;
+  return {
+    figures: { plain, emitting, saving },
+    ratios: { emitOverPlain: ratio(emitting, plain), emitOverSave: ratio(cost(emitting), cost(saving)) },
+  };
 }
 
 /** Business transactions per second, each of them an INSERT of an order and `more`. */

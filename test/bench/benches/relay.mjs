@@ -1,10 +1,7 @@
 // How fast one relay process publishes a backlog, beside amqplib's own confirmed publishes, and beside others. Everything
 // that is measured has a process of its own; this one fills tables, and waits.
-import { ModuleProcess } from '../../support/module-process.mjs';
 import { inTurn, ratio } from '../measure.mjs';
 import { startOutbox } from '../outbox.mjs';
-import { startPeer } from '../peers.mjs';
-import { createStage } from '../stage.mjs';
 
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 50_000);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
@@ -13,39 +10,24 @@ const WINDOW = 2_000;
 const BYTES = 1_024;
 const PAYLOAD = Buffer.alloc(BYTES, 'x');
 
-export default async function relay(servers) {
-  const stage = await createStage(servers, 'relay');
-  /** @type {Array<() => Promise<unknown>>} */
-  const ends = [];
-  const processOf = (script) => ours(script, ends);
-  try {
-    const own = {
-      amqplib: await limit(stage, processOf('amqplib')),
-      published: await backlog(stage, processOf('relay'), ends, 'published', { retention: 0 }),
-      kept: await backlog(stage, processOf('relay'), ends, 'kept', { retention: '7d' }),
-      keyed: await backlog(stage, processOf('relay'), ends, 'keyed', { retention: 0 }, (i) => ({
-        key: `key-${i % 1_000}`,
-      })),
-    };
-    const { amqplib, ...others } = {
-      ...(await inTurn(ROUNDS, own)),
-      ...(await inTurn(PEER_ROUNDS, await peers(stage, processOf('blog-relay'), ends))),
-    };
-    const ratios = Object.entries(others).map(([name, value]) => [name, ratio(value, amqplib)]);
-    return { figures: { amqplib, ...others }, ratios: Object.fromEntries(ratios) };
-  } finally {
-    for (const end of ends) await end();
-    await stage.close();
-  }
+export default async function relay(scope) {
+  const stage = await scope.stage('relay');
+  const own = {
+    amqplib: await limit(scope, stage),
+    published: await backlog(scope, stage, 'published', { retention: 0 }),
+    kept: await backlog(scope, stage, 'kept', { retention: '7d' }),
+    keyed: await backlog(scope, stage, 'keyed', { retention: 0 }, (i) => ({ key: `key-${i % 1_000}` })),
+  };
+  const { amqplib, ...others } = {
+    ...(await inTurn(ROUNDS, own)),
+    ...(await inTurn(PEER_ROUNDS, await peers(scope, stage))),
+  };
+  const ratios = Object.entries(others).map(([name, value]) => [name, ratio(value, amqplib)]);
+  return { figures: { amqplib, ...others }, ratios: Object.fromEntries(ratios) };
 }
 
-function ours(script, ends) {
-  const started = new ModuleProcess(new URL(`../processes/${script}.mjs`, import.meta.url));
-  ends.push(() => started.end());
-  return started;
-}
-
-async function limit(stage, publisher) {
+async function limit(scope, stage) {
+  const publisher = scope.process('amqplib');
   await publisher.call('start', stage.site);
   return async () => {
     await stage.purge();
@@ -54,10 +36,11 @@ async function limit(stage, publisher) {
 }
 
 /** A relay that lives through all rounds, as relays do, over an outbox that is filled while it is paused. */
-async function backlog(stage, relay, ends, name, options, make) {
+async function backlog(scope, stage, name, options, make) {
   const site = await stage.sibling(name);
   const filler = await startOutbox(site, { ...options, relay: { enabled: false } });
-  ends.push(() => filler.close());
+  scope.onEnd(() => filler.close());
+  const relay = scope.process('relay');
   await relay.call('start', site, options);
   await relay.call('pause');
   return async () => {
@@ -71,7 +54,8 @@ async function backlog(stage, relay, ends, name, options, make) {
 }
 
 /** Slower by far: fewer rows tell as much. */
-async function peers(stage, blog, ends) {
+async function peers(scope, stage) {
+  const blog = scope.process('blog-relay');
   await blog.call('start', await stage.sibling('blog'));
   const cases = {
     blogPolling: () => blog.call('run', 300, BYTES, 1_000),
@@ -81,9 +65,8 @@ async function peers(stage, blog, ends) {
     ['pgTransactionalOutbox', 'pg-transactional-outbox', 3_000],
     ['graphileWorker', 'graphile-worker', 20_000],
   ]) {
-    const peer = startPeer(script);
+    const peer = scope.peer(script);
     if (!peer) continue;
-    ends.push(() => peer.end());
     await peer.call('start', await stage.sibling(name.toLowerCase()));
     cases[name] = async () => {
       await stage.purge();

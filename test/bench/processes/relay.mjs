@@ -1,8 +1,9 @@
 // A relay, and nothing but a relay.
 import { rate } from '../measure.mjs';
-import { published, startOutbox } from '../outbox.mjs';
+import { published as publishedBy, startOutbox } from '../outbox.mjs';
 
 let outbox;
+let goal = 0;
 
 export async function start(site, options) {
   outbox = await startOutbox(site, options);
@@ -14,14 +15,18 @@ export const resume = () => outbox.relay.resume();
 
 /** Events per second, from the moment a paused relay goes on until so many more are settled. It is paused again. */
 export async function drain(events) {
-  const { relay } = outbox;
-  const goal = relay.counts.published + events;
   const perSecond = await rate(events, async () => {
-    relay.resume();
-    await published(relay, goal);
+    outbox.relay.resume();
+    await published(events);
   });
-  relay.pause();
+  outbox.relay.pause();
   return perSecond;
+}
+
+/** Resolves when it has published so many more. */
+export async function published(events) {
+  goal += events;
+  await publishedBy(outbox.relay, goal);
 }
 
 export const close = () => outbox.close();
