@@ -20,6 +20,7 @@ export type {
   ConnectionOptions,
   ConsumersOptions,
   EmitDefaults,
+  EnhancersOptions,
   OutboxOptions,
   RabbitMqOptions,
   RelayOptions,
@@ -84,6 +85,7 @@ export { InvalidEventOptionError } from './errors/invalid-event-option.error.js'
 export { InvalidEventTypeError } from './errors/invalid-event-type.error.js';
 export { InvalidHandlerError } from './errors/invalid-handler.error.js';
 export { InvalidPayloadError, type PayloadIssue } from './errors/invalid-payload.error.js';
+export { InvalidMessageError } from './errors/invalid-message.error.js';
 export { InvalidOptionError } from './errors/invalid-option.error.js';
 export { PayloadTooLargeError } from './errors/payload-too-large.error.js';
 export { PublishRefusedError } from './errors/publish-refused.error.js';

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
 import { Consumers } from './consume/consumers.js';
+import { MessageReader } from './consume/payload/message-reader.js';
 import { AmbientTransaction } from './emit/ambient-transaction.js';
 import { clsTransactions } from './emit/nestjs-cls.js';
 import { OutboxService } from './emit/outbox.service.js';
@@ -99,7 +100,13 @@ export async function assemble(
     ),
     relay: outboxRelay,
     pruner: retention > 0 ? createPruner(store, retention, registry, logger, lifecycle) : undefined,
-    consumers: new Consumers(broker.subscriber, codecs, tracking, lifecycle, new Logger('OutboxConsumers')),
+    consumers: new Consumers(
+      broker.subscriber,
+      new MessageReader(codecs),
+      tracking,
+      lifecycle,
+      new Logger('OutboxConsumers'),
+    ),
   };
 }
 

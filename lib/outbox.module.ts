@@ -1,5 +1,6 @@
 import {
   Inject,
+  Logger,
   Module,
   type BeforeApplicationShutdown,
   type DynamicModule,
@@ -22,6 +23,7 @@ import type { DataSource } from 'typeorm';
 import { HandlerExplorer } from './consume/explorer.js';
 import type { Handler } from './consume/handler.js';
 import { Invoker } from './consume/invoker.js';
+import { announceGlobalGuards } from './consume/nest-contexts.js';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { InvalidOptionError } from './errors/invalid-option.error.js';
 import type { OutboxOptions } from './options/options.js';
@@ -120,9 +122,19 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
   private handlers(): Handler[] {
     const { service, consumers } = this.parts.options;
     if (!consumers.enabled) return [];
-    const invoker = new Invoker(this.contexts, this.moduleRef);
-    const defaults = { service, outbox: this.name, prefetch: consumers.prefetch, retry: consumers.retry };
-    return new HandlerExplorer(this.discovery, this.scanner, invoker, defaults).explore();
+    const { prefetch, retry, enhancers } = consumers;
+    const defaults = { service, outbox: this.name, outboxes: this.outboxes(), prefetch, retry };
+    const logger = new Logger('OutboxConsumers');
+    const invoker = new Invoker(this.contexts, this.moduleRef, enhancers);
+    const handlers = new HandlerExplorer(this.discovery, this.scanner, invoker, defaults, logger).explore();
+    if (handlers.length > 0 && enhancers.guards) announceGlobalGuards(this.contexts, logger);
+    return handlers;
+  }
+
+  /** Names of all outboxes of the application. */
+  private outboxes(): string[] {
+    const names = this.discovery.getProviders().filter(({ token }) => token === NAME);
+    return names.map(({ instance }) => instance as string);
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
-import type { Codecs } from '../event/codecs/codecs.js';
 import type { Tracking } from '../event/tracking.js';
 import type { Telling } from '../lifecycle/lifecycle.js';
 import { settledWithin } from '../policy/deadline.js';
@@ -8,6 +7,7 @@ import { DeliveryPipeline } from './delivery.js';
 import { DeliveryTeller } from './delivery-teller.js';
 import { describeFailure } from './failure.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
+import type { MessageReader } from './payload/message-reader.js';
 
 /** All handlers of a process: starts them, and brings them to an orderly end. */
 export class Consumers {
@@ -18,7 +18,7 @@ export class Consumers {
 
   constructor(
     private readonly subscriber: EventSubscriber,
-    private readonly codecs: Codecs,
+    private readonly reader: MessageReader,
     private readonly tracking: Tracking,
     private readonly lifecycle: Telling,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
@@ -58,7 +58,7 @@ export class Consumers {
     const pipeline = new DeliveryPipeline(
       queue,
       this.subscriber,
-      this.codecs,
+      this.reader,
       this.tracking,
       this.stopping.signal,
       new DeliveryTeller(this.lifecycle, queue.name),

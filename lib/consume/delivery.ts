@@ -1,6 +1,5 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subscriber.js';
-import type { Codecs } from '../event/codecs/codecs.js';
 import { matchesPattern } from '../event/pattern.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
@@ -10,6 +9,7 @@ import { EventContext } from './event-context.js';
 import { describeFailure, failureOf } from './failure.js';
 import type { Handler, HandlerQueue } from './handler.js';
 import { outcomeOf, type Outcome } from './outcome.js';
+import type { MessageReader } from './payload/message-reader.js';
 import { Reject } from './signals.js';
 
 export type Forwarding = Pick<EventSubscriber, 'retryLater' | 'deadLetter'>;
@@ -28,7 +28,7 @@ export class DeliveryPipeline {
   constructor(
     private readonly queue: HandlerQueue,
     private readonly forwarding: Forwarding,
-    private readonly codecs: Codecs,
+    private readonly reader: MessageReader,
     private readonly tracking: Tracking,
     /** Aborts when waiting is over: what is not settled then goes back to its queue. */
     private readonly stopping: AbortSignal,
@@ -58,7 +58,7 @@ export class DeliveryPipeline {
 
   private async run(handler: Handler, { message, lost }: Delivery): Promise<Outcome> {
     try {
-      const payload = this.codecs.decode(message.body, message.contentType);
+      const payload = this.reader.payload(message, handler.form);
       const context = new EventContext(message, this.queue.name, lost);
       await this.tracking.run(continueChain(message), () => handler.invoke(payload, context));
       return { kind: 'handled' };

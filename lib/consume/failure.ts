@@ -1,4 +1,5 @@
 import type { Failure } from '../broker/subscriber.js';
+import { hintOf } from './hint.js';
 
 /** What a dead letter tells of its error. Anything can be thrown, even what throws again when it is looked at. */
 export function failureOf(error: unknown, at = new Date()): Failure {
@@ -20,7 +21,8 @@ type Told = Omit<Failure, 'at'>;
 function ofError(error: Error): Told {
   const { name, message, stack } = error;
   const details = detailsOf(error);
-  const told = details ? `${text(message)}: ${details}` : text(message);
+  const hint = hintOf(error);
+  const told = `${text(message)}${details ? `: ${details}` : ''}${hint ? ` (${hint})` : ''}`;
   return { type: text(name), message: told, stack: typeof stack === 'string' ? stack : undefined };
 }
 

@@ -1,5 +1,6 @@
 import type { RetryPolicy } from '../policy/retry.js';
 import type { EventContext } from './event-context.js';
+import type { PayloadForm } from './payload/payload-shape.js';
 
 /** Runs the user's method in Nest's pipeline. Rejects with the error that counts for the outcome. */
 export type Invoke = (payload: unknown, context: EventContext) => Promise<void>;
@@ -12,6 +13,8 @@ export interface Handler {
   readonly patterns: readonly string[];
   readonly prefetch: number;
   readonly retry: RetryPolicy;
+  /** What it wants of the body. */
+  readonly form: PayloadForm;
   readonly invoke: Invoke;
 }
 

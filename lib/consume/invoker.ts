@@ -1,14 +1,10 @@
 import { ContextIdFactory, type ContextId, type ExternalContextCreator, type ModuleRef } from '@nestjs/core';
-import { isObservable, lastValueFrom } from 'rxjs';
+import { REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
 import type { EventContext } from './event-context.js';
 import type { Invoke } from './handler.js';
-
-/** Where Nest keeps `@Payload()` and `@Ctx()` (and its own param decorators). */
-const PARAMETERS = '__routeArguments__';
-
-/** `RpcParamtype` of `@nestjs/microservices`: stock param decorators work on our handlers. */
-const PAYLOAD = 3;
-const CONTEXT = 6;
+import { contextsOf, resultOf, type GlobalEnhancers } from './nest-contexts.js';
+import { CONTEXT, PARAMETERS, PAYLOAD } from './payload/payload-shape.js';
+import type { Prepare } from './payload/prepare.js';
 
 type Method = (...args: unknown[]) => unknown;
 export type Provider = Record<string, Method>;
@@ -23,6 +19,10 @@ export interface InvokerTarget {
   readonly inquirerId: string;
   /** Token of the module it belongs to, where Nest keeps its guards, pipes, interceptors and filters. */
   readonly moduleToken: string;
+  /** Shared by the messages of one tenant, as the application's `ContextIdStrategy` tells them apart. */
+  readonly durable: boolean;
+  /** What is done to a payload before the method gets it. */
+  readonly prepare: Prepare | undefined;
 }
 
 /** Runs handlers as Nest runs its own: guards, interceptors, pipes and filters, in context type `'rpc'`. */
@@ -30,16 +30,26 @@ export class Invoker {
   constructor(
     private readonly contexts: ExternalContextCreator,
     private readonly moduleRef: ModuleRef,
+    private readonly enhancers: GlobalEnhancers,
   ) {}
 
   invokeFor(target: InvokerTarget): Invoke {
     const { resolve } = target;
     if (!resolve) return this.pipeline(target.instance, target);
     return async (payload, context) => {
-      const contextId = ContextIdFactory.create();
-      this.moduleRef.registerRequestByContextId(context, contextId);
+      const contextId = this.contextIdOf(context, target.durable);
       await this.pipeline(await resolve(contextId), target, contextId)(payload, context);
     };
+  }
+
+  /** As Nest does it for requests: what guards and interceptors look up by the context is of the same sub-tree. */
+  private contextIdOf(context: EventContext, durable: boolean): ContextId {
+    const contextId = ContextIdFactory.getByRequest(context);
+    Object.defineProperty(context, REQUEST_CONTEXT_ID, { value: contextId, configurable: true });
+    // What several messages share must not hold one of them.
+    const request = durable && contextId.getParent ? contextId.payload : context;
+    this.moduleRef.registerRequestByContextId(request, contextId);
+    return contextId;
   }
 
   /**
@@ -49,13 +59,13 @@ export class Invoker {
   private pipeline(instance: Provider, target: InvokerTarget, contextId?: ContextId): Invoke {
     const { method, inquirerId, moduleToken } = target;
     const callback = instance[method] as Method;
-    const contexts = contextsOf(this.contexts, moduleToken);
     const create = (
       what: Method,
       parameters: string,
+      prepare: Prepare | undefined,
       options: { guards: boolean; interceptors: boolean; filters: boolean },
     ) =>
-      contexts.create(
+      contextsOf(this.contexts, { enhancers: this.enhancers, moduleToken, prepare }).create(
         instance,
         what,
         method,
@@ -66,12 +76,10 @@ export class Invoker {
         options,
         'rpc',
       );
-    const run = create(callback, PARAMETERS, { guards: true, interceptors: true, filters: false });
-    const filter = create(rethrowing(callback), NO_PARAMETERS, {
-      guards: false,
-      interceptors: false,
-      filters: true,
-    });
+    const running = { guards: true, interceptors: true, filters: false };
+    const run = create(callback, PARAMETERS, target.prepare, running);
+    const filtering = { guards: false, interceptors: false, filters: true };
+    const filter = create(rethrowing(callback), NO_PARAMETERS, undefined, filtering);
     return async (payload, context) => {
       try {
         await run(payload, context);
@@ -80,17 +88,6 @@ export class Invoker {
       }
     };
   }
-}
-
-/**
- * Nest's creator of pipelines, told what it cannot know. It looks for the host among providers, and would silently
- * leave out the enhancers of a controller; and to it an Observable that completes empty is an error.
- */
-function contextsOf(contexts: ExternalContextCreator, moduleToken: string): ExternalContextCreator {
-  return Object.create(contexts, {
-    getContextModuleKey: { value: () => moduleToken },
-    transformToResult: { value: resultOf },
-  }) as ExternalContextCreator;
 }
 
 const NO_PARAMETERS = 'nestjs-rabbitmq-outbox:no-parameters';
@@ -124,9 +121,3 @@ async function filtered(filter: () => Promise<unknown>, original: unknown): Prom
     throw original;
   }
 }
-
-async function resultOf(result: unknown): Promise<unknown> {
-  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
-}
-
-export type { EventContext };

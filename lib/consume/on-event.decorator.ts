@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { eventDescription, type EventClass } from '../event/outbox-event.decorator.js';
 import type { EventType, Matching, OutboxEvents, PayloadOf } from '../event/registry.js';
@@ -12,12 +13,19 @@ export interface OnEventOptions {
   retry?: RetryOptions;
   /** Unsettled deliveries, which is how many run at once. */
   prefetch?: number;
+  /**
+   * What the payload must be: zod, valibot, arktype, or any other Standard Schema. The handler gets what it makes of the
+   * payload; what it refuses is a dead letter at once. Default: the `schema` of the event class.
+   */
+  schema?: StandardSchemaV1;
   /** Name of the outbox instance whose broker the events come from. Default: the one without a name. */
   outbox?: string;
 }
 
 export interface OnEventMetadata {
   readonly patterns: readonly string[];
+  /** The event class, if it was given instead of patterns. */
+  readonly event: EventClass | undefined;
   readonly options: OnEventOptions;
 }
 
@@ -29,12 +37,17 @@ const ENTRY_PROVIDER = '__entryProvider__';
 /**
  * Handles events whose type matches: `'order.placed'`, `'order.*'` (one word), `'order.#'` (any number of words), a
  * list of patterns, or an `@OutboxEvent()` class. For a method of any provider or controller; several may stand on one
- * method, each a queue of its own. The method is called with the payload and an `EventContext`, or as its `@Payload()`
- * and `@Ctx()` ask; guards, pipes, interceptors and filters apply, with context type `'rpc'`.
+ * method, each a queue of its own. The method is called with the payload, made an instance of the class of the parameter
+ * and checked by its rules, and an `EventContext`; or as its `@Payload()` and `@Ctx()` ask. Guards, pipes, interceptors
+ * and filters apply, with context type `'rpc'`.
  *
  * It must be safe to run twice for one event: delivery is at least once.
  * @throws {InvalidHandlerError} at start, for a pattern or an option that is wrong; at once, if it is not on a method
  */
+export function OnEvent<Pattern extends string, Schema extends StandardSchemaV1>(
+  pattern: Known<Pattern> | readonly Known<Pattern>[],
+  options: OnEventOptions & { schema: Schema },
+): HandlerDecorator<StandardSchemaV1.InferOutput<Schema>>;
 export function OnEvent<Pattern extends string>(
   pattern: Known<Pattern> | readonly Known<Pattern>[],
   options?: OnEventOptions,
@@ -58,8 +71,9 @@ export function OnEvent(
       );
     }
     const patterns = patternsOf(what, handler);
+    const event = typeof what === 'function' ? what : undefined;
     // Decorators run from the last to the first: put in front, they keep the order they are written in.
-    Reflect.defineMetadata(ON_EVENT, [{ patterns, options }, ...onEventMetadata(method)], method);
+    Reflect.defineMetadata(ON_EVENT, [{ patterns, event, options }, ...onEventMetadata(method)], method);
     // Tells Nest that calls come in here, so that its request-scoped global enhancers apply.
     Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
   };
@@ -96,7 +110,10 @@ type Anything = any;
 
 type PayloadFor<Pattern extends string> = Unregistered extends true ? Anything : PayloadOf<Matching<Pattern>>;
 
-/** Decorates a method whose first parameter takes the payload, one of its members (`@Payload('id')`), or the context. */
+/**
+ * Decorates a method whose first parameter takes the payload, one of its members (`@Payload('id')`), the context, or the
+ * body as it came (`Buffer`, `string`).
+ */
 export type HandlerDecorator<Payload> = <Method extends (...args: Anything[]) => unknown>(
   target: object,
   name: string | symbol,
@@ -104,7 +121,7 @@ export type HandlerDecorator<Payload> = <Method extends (...args: Anything[]) =>
 ) => void;
 
 type Accepting<Method, Payload> = Method extends (first: infer First, ...rest: Anything[]) => unknown
-  ? [First] extends [EventContext]
+  ? [First] extends [EventContext | Uint8Array | string]
     ? Method
     : [Payload] extends [First]
       ? Method

@@ -1,3 +1,4 @@
+import { InvalidMessageError } from '../errors/invalid-message.error.js';
 import { UndecodableMessageError } from '../errors/undecodable-message.error.js';
 import { milliseconds } from '../policy/duration.js';
 import { ladderDelay, LONGEST_DELAY, nextDelay, refusesRetry, type RetryPolicy } from '../policy/retry.js';
@@ -35,6 +36,7 @@ function isFinal(error: unknown): boolean {
   return (
     is(error, Reject) ||
     error instanceof UndecodableMessageError ||
+    error instanceof InvalidMessageError ||
     isClientError(error) ||
     isValidationError(error)
   );

@@ -12,24 +12,33 @@ export async function validated(
   payload: unknown,
   schema: StandardSchemaV1 | undefined,
 ): Promise<unknown> {
-  if (hasValidatorRules(payload)) await assertByDecorators(type, payload);
-  return schema ? bySchema(type, payload, schema) : payload;
+  if (hasRules(payload)) {
+    const issues = await brokenRules(payload);
+    if (issues.length > 0) throw new InvalidPayloadError(type, issues);
+  }
+  if (!schema) return payload;
+  const checked = await checkedBy(schema, payload);
+  if ('issues' in checked) throw new InvalidPayloadError(type, checked.issues);
+  return checked.value;
 }
 
 /** Whether there is anything to check, so that events without rules pay nothing. */
 export const needsValidation = (payload: unknown, schema: StandardSchemaV1 | undefined): boolean =>
-  schema !== undefined || hasValidatorRules(payload);
+  schema !== undefined || hasRules(payload);
 
-async function bySchema(type: string, payload: unknown, schema: StandardSchemaV1): Promise<unknown> {
-  const result = await schema['~standard'].validate(payload);
-  if (!result.issues) return result.value;
-  throw new InvalidPayloadError(
-    type,
-    result.issues.map(({ message, path = [] }) => ({
+/** What a schema makes of a value, or what it has against it. */
+export async function checkedBy(
+  schema: StandardSchemaV1,
+  value: unknown,
+): Promise<{ readonly value: unknown } | { readonly issues: PayloadIssue[] }> {
+  const result = await schema['~standard'].validate(value);
+  if (!result.issues) return { value: result.value };
+  return {
+    issues: result.issues.map(({ message, path = [] }) => ({
       message,
       path: path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.'),
     })),
-  );
+  };
 }
 
 interface ValidatorStorage {
@@ -42,13 +51,16 @@ interface ValidatorStorage {
 }
 
 /** class-validator keeps its rules in one global place, which is there only if the application loaded it. */
-function hasValidatorRules(payload: unknown): payload is object {
+export function classHasRules(type: unknown): boolean {
   const storage = (globalThis as { classValidatorMetadataStorage?: ValidatorStorage })
     .classValidatorMetadataStorage;
-  if (!storage || typeof payload !== 'object' || payload === null) return false;
-  const { constructor } = (Object.getPrototypeOf(payload) ?? Object.prototype) as object;
-  if (constructor === Object) return false;
-  return storage.getTargetValidationMetadatas(constructor, '', false, false).length > 0;
+  if (!storage || type === Object) return false;
+  return storage.getTargetValidationMetadatas(type, '', false, false).length > 0;
+}
+
+function hasRules(payload: unknown): payload is object {
+  if (typeof payload !== 'object' || payload === null) return false;
+  return classHasRules((Object.getPrototypeOf(payload) as object | null)?.constructor ?? Object);
 }
 
 interface ValidatorError {
@@ -57,12 +69,12 @@ interface ValidatorError {
   children?: ValidatorError[];
 }
 
-async function assertByDecorators(type: string, payload: object): Promise<void> {
+/** What class-validator has against an instance of a class with rules. */
+export async function brokenRules(payload: object): Promise<PayloadIssue[]> {
   const { validate } = createRequire(import.meta.url)('class-validator') as {
     validate(this: void, payload: object): Promise<ValidatorError[]>;
   };
-  const issues = (await validate(payload)).flatMap((error) => issuesOf(error, ''));
-  if (issues.length > 0) throw new InvalidPayloadError(type, issues);
+  return (await validate(payload)).flatMap((error) => issuesOf(error, ''));
 }
 
 function issuesOf(

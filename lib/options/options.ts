@@ -123,6 +123,22 @@ export interface ConsumersOptions {
   retry?: RetryOptions;
   /** Redeliveries of a message that kills its consumer before it is a dead letter (quorum queues). Default 20. */
   maxRedeliveries?: number;
+  enhancers?: EnhancersOptions;
+}
+
+/**
+ * Whether what applies to the whole application (`APP_GUARD`, `app.useGlobalGuards()`, and their sisters) applies to
+ * handlers, too. Those of a handler's method or class always do.
+ */
+export interface EnhancersOptions {
+  /** Default `true`. */
+  guards?: boolean;
+  /** Default `true`. */
+  interceptors?: boolean;
+  /** Default `true`. */
+  pipes?: boolean;
+  /** Default `true`. */
+  filters?: boolean;
 }
 
 /**

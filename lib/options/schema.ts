@@ -120,6 +120,12 @@ const consumers = group({
   prefetch: integer(1, 65_535).default(100),
   retry: retrySchema.prefault(['1s', '10s', '1m', '5m']),
   maxRedeliveries: integer(1, 1_000_000).default(20),
+  enhancers: group({
+    guards: flag.default(true),
+    interceptors: flag.default(true),
+    pipes: flag.default(true),
+    filters: flag.default(true),
+  }).prefault({}),
 });
 
 export const optionsSchema = group({

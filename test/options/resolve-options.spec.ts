@@ -56,6 +56,7 @@ describe('resolveOptions', () => {
         prefetch: 100,
         retry: { delays: [1_000, 10_000, 60_000, 300_000] },
         maxRedeliveries: 20,
+        enhancers: { guards: true, interceptors: true, pipes: true, filters: true },
       },
       codecs: [],
       retention: 7 * 24 * HOUR,

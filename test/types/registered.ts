@@ -3,6 +3,7 @@
  * file is a program of its own (tsconfig.json beside it), compiled by test/event/registry.spec.ts. Never run.
  */
 import { Ctx, Payload } from '@nestjs/microservices';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   OnEvent,
   OnOutboxEvent,
@@ -74,6 +75,7 @@ export class NoTruck {
   readonly id = '1';
 }
 
+declare const Coerced: StandardSchemaV1<unknown, { id: bigint }>;
 declare const outbox: OutboxService;
 declare const manager: EntityManager;
 declare const runner: QueryRunner;
@@ -175,6 +177,15 @@ export class Handlers {
   likeAClass(_event: OrderShipped, _context: EventContext): void {}
 
   @OnEvent('order.placed')
+  asBytes(_body: Buffer): void {}
+
+  @OnEvent('order.placed')
+  asText(_body: string): void {}
+
+  @OnEvent('order.placed', { schema: Coerced })
+  bySchema(_order: { id: bigint }): void {}
+
+  @OnEvent('order.placed')
   contextFirst(@Ctx() _context: EventContext, @Payload() _order: OrderPlaced): void {}
 
   @OnEvent('order.placed')
@@ -218,6 +229,10 @@ export class Handlers {
   // @ts-expect-error no member of the payload is a Date
   @OnEvent('order.placed')
   wrongMember(@Payload('price') _price: Date): void {}
+
+  // @ts-expect-error the schema makes something else of the payload
+  @OnEvent('order.placed', { schema: Coerced })
+  notBySchema(_order: OrderPlaced): void {}
 
   // @ts-expect-error no such option
   @OnEvent('order.placed', { retries: 3 })

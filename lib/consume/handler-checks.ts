@@ -1,0 +1,107 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { describeValue } from '../errors/describe-value.js';
+import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
+import { patternProblem, patternsOverlap } from '../event/pattern.js';
+import { resolveRetry } from '../options/retry.js';
+import type { RetryPolicy } from '../policy/retry.js';
+import type { Handler } from './handler.js';
+import type { OnEventOptions } from './on-event.decorator.js';
+import { takesContextFirst } from './payload/payload-shape.js';
+
+/* What can be wrong with a handler. Each throws an InvalidHandlerError, at start. */
+
+export function assertPatterns(handler: string, patterns: readonly string[]): void {
+  if (patterns.length === 0) throw new InvalidHandlerError(handler, 'at least one pattern is needed');
+  for (const pattern of patterns) {
+    const problem = patternProblem(pattern);
+    if (problem) throw new InvalidHandlerError(handler, `${problem}.`);
+  }
+}
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
+  'queue',
+  'prefetch',
+  'retry',
+  'schema',
+  'outbox',
+]);
+
+export function assertKnown(handler: string, options: OnEventOptions): void {
+  const unknown = Object.keys(options).find((option) => !OPTIONS.has(option));
+  if (unknown !== undefined) throw new InvalidHandlerError(handler, `"${unknown}" is not an option.`);
+}
+
+export function assertOutbox(handler: string, asked: string | undefined, outboxes: readonly string[]): void {
+  if (outboxes.includes(asked ?? 'default')) return;
+  const names = outboxes.map((name) => `'${name}'`).join(', ');
+  throw new InvalidHandlerError(
+    handler,
+    asked === undefined
+      ? `there is no outbox without a name in this application; say which one by { outbox }: ${names}.`
+      : `outbox ${describeValue(asked)} is none of this application's, which are: ${names}.`,
+  );
+}
+
+export function queueName(handler: string, queue: unknown): string {
+  const bytes = typeof queue === 'string' ? Buffer.byteLength(queue) : 0;
+  if (typeof queue === 'string' && bytes >= 1 && bytes <= 240 && !queue.startsWith('amq.')) return queue;
+  throw new InvalidHandlerError(
+    handler,
+    `queue must be a name of 1 to 240 bytes that does not begin with "amq.", got ${describeValue(queue)}.`,
+  );
+}
+
+export function prefetch(handler: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= 65_535) return value;
+  throw new InvalidHandlerError(
+    handler,
+    `prefetch must be an integer from 1 to 65535, got ${describeValue(value)}.`,
+  );
+}
+
+export function assertPayloadFirst(handler: string, prototype: object, method: string): void {
+  if (!takesContextFirst(prototype, method)) return;
+  throw new InvalidHandlerError(
+    handler,
+    'its first parameter is an EventContext, where the payload is given. Make it the second, or decorate it with @Ctx().',
+  );
+}
+
+export function schema(handler: string, value: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
+  if (value === undefined || typeof value?.['~standard']?.validate === 'function') return value;
+  throw new InvalidHandlerError(
+    handler,
+    `schema must be a Standard Schema (zod, valibot, arktype …), got ${describeValue(value)}.`,
+  );
+}
+
+export function retry(handler: string, options: Parameters<typeof resolveRetry>[0]): RetryPolicy {
+  try {
+    return resolveRetry(options);
+  } catch (error) {
+    throw new InvalidHandlerError(
+      handler,
+      `retry ${(error as Error).message}, got ${describeValue(options)}.`,
+    );
+  }
+}
+
+/** Handlers may share a queue only if no event is for two of them: the queue holds one copy of each. */
+export function assertDisjoint(handlers: readonly Handler[]): void {
+  handlers.forEach((handler, index) => {
+    for (const other of handlers.slice(0, index).filter(({ queue }) => queue === handler.queue)) {
+      const clash = handler.patterns.find((pattern) =>
+        other.patterns.some((theirs) => patternsOverlap(pattern, theirs)),
+      );
+      if (!clash) continue;
+      const who =
+        other.name === handler.name
+          ? 'it is provided more than once, or decorated twice'
+          : `${other.name} consumes it too`;
+      throw new InvalidHandlerError(
+        handler.name,
+        `queue "${handler.queue}" would hold one copy of each event for two handlers (${who}; both match "${clash}"). Give each a queue of its own.`,
+      );
+    }
+  });
+}
