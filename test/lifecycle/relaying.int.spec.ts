@@ -1,12 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { OutboxOptions } from 'nestjs-rabbitmq-outbox';
-import {
-  createPlayground,
-  eventually,
-  startApp,
-  type Playground,
-  type TestApp,
-} from '../support/outbox-app.js';
+import { createPlayground, startApp, type Playground, type TestApp } from '../support/outbox-app.js';
 import { recordLifecycle } from './recorder.js';
 
 describe('the relay tells', () => {
