@@ -32,12 +32,14 @@ import type { ResolvedOptions } from './options/schema.js';
 import { assemble, close, halt, start, type OutboxParts } from './outbox.assembly.js';
 import {
   DEFAULT_OUTBOX,
+  getObservedOutboxToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
 } from './outbox.tokens.js';
 import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
+import { ObservedOutbox } from './observe/observed-outbox.js';
 import { namedRegistry } from './relay/jobs.js';
 import { InboxEntity, OutboxEventEntity } from './store/entities.js';
 
@@ -157,6 +159,12 @@ function moduleOf(
       provide: getOutboxLifecycleToken(name),
       inject: [PARTS],
       useFactory: ({ lifecycle }: OutboxParts) => new OutboxLifecycle(lifecycle),
+    },
+    {
+      provide: getObservedOutboxToken(name),
+      inject: [PARTS],
+      useFactory: (parts: OutboxParts) =>
+        new ObservedOutbox(name, parts.lifecycle, parts.options.relay.enabled, parts),
     },
     {
       provide: getOutboxEventPublisherToken(name),

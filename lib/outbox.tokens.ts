@@ -2,6 +2,7 @@ import { Inject, type InjectionToken } from '@nestjs/common';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { OutboxService } from './emit/outbox.service.js';
 import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
+import { ObservedOutbox } from './observe/observed-outbox.js';
 import { OutboxRelay } from './relay/relay.js';
 
 /** Name of an instance that was given none. */
@@ -21,6 +22,10 @@ export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): Inj
 
 export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxLifecycle, name);
+
+/** For the faces that observe; not part of what users import. */
+export const getObservedOutboxToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(ObservedOutbox, name);
 
 /** Injects `OutboxService` of a named instance. */
 export const InjectOutbox = (name?: string): ParameterDecorator => Inject(getOutboxToken(name));

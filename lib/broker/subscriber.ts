@@ -45,6 +45,8 @@ export interface SubscriptionRequest {
 }
 
 export interface Subscription {
+  /** `false` while the consumer is lost, and after it was cancelled. */
+  readonly consuming: boolean;
   /** No further deliveries; what has been delivered stays to be settled. */
   cancel(): Promise<void>;
   /** Ends it: what is unsettled goes back to the queue. */

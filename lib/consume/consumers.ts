@@ -9,9 +9,16 @@ import { describeFailure } from './failure.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
 import type { MessageReader } from './payload/message-reader.js';
 
+/** A queue this process consumes, or is to consume. */
+export interface ConsumerState {
+  readonly queue: string;
+  /** `false` while the consumer is lost. */
+  readonly consuming: boolean;
+}
+
 /** All handlers of a process: starts them, and brings them to an orderly end. */
 export class Consumers {
-  private readonly subscriptions: Subscription[] = [];
+  private readonly subscriptions = new Map<string, Subscription>();
   private readonly running = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
   private cancelled = false;
@@ -23,6 +30,10 @@ export class Consumers {
     private readonly lifecycle: Telling,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {}
+
+  get states(): readonly ConsumerState[] {
+    return Array.from(this.subscriptions, ([queue, { consuming }]) => ({ queue, consuming }));
+  }
 
   /** @throws {TopologyMissingError} naming all that the broker lacks, if it is not for us to declare */
   prepare(handlers: readonly Handler[]): Promise<void> {
@@ -39,7 +50,7 @@ export class Consumers {
   /** Nothing new is started from here on. */
   async cancel(): Promise<void> {
     this.cancelled = true;
-    await Promise.all(this.subscriptions.map((subscription) => subscription.cancel()));
+    await Promise.all([...this.subscriptions.values()].map((subscription) => subscription.cancel()));
   }
 
   /** Waits up to `timeout` ms for what is running, and gives the rest back. */
@@ -51,7 +62,7 @@ export class Consumers {
         `${this.running.size} events were still being handled after ${timeout} ms; they will be delivered again.`,
       );
     }
-    await Promise.all(this.subscriptions.map((subscription) => subscription.close()));
+    await Promise.all([...this.subscriptions.values()].map((subscription) => subscription.close()));
   }
 
   private async subscribe(queue: HandlerQueue): Promise<void> {
@@ -64,7 +75,8 @@ export class Consumers {
       new DeliveryTeller(this.lifecycle, queue.name),
       this.logger,
     );
-    this.subscriptions.push(
+    this.subscriptions.set(
+      queue.name,
       await this.subscriber.subscribe(requestFor(queue), (delivery) => this.track(pipeline, delivery)),
     );
   }

@@ -18,7 +18,9 @@ export class DeliveryTeller {
   /** `duration` is the handler's, in ms. */
   settled(message: IncomingMessage, handler: Handler | undefined, outcome: Outcome, duration: number): void {
     if (!NAMES[outcome.kind].some((name) => this.lifecycle.heard(name))) return;
-    this.tell(outcome, { ...this.delivered(message, handler), duration });
+    const event = this.delivered(message, handler) as Timed;
+    event.duration = duration;
+    this.tell(outcome, event);
   }
 
   private tell(outcome: Outcome, event: SettledEvent): void {
@@ -37,6 +39,8 @@ export class DeliveryTeller {
     return { id, type, key, queue: this.queue, handler: handler?.name ?? null, attempt, redelivered };
   }
 }
+
+type Timed = DeliveredEvent & { duration: number };
 
 const NAMES: Readonly<Record<Outcome['kind'], readonly LifecycleName[]>> = {
   handled: ['handled'],

@@ -13,6 +13,8 @@ export type LifecycleListener<Name extends LifecycleName = LifecycleName> = (
 
 type AnyListener = (message: LifecycleMessage) => unknown;
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** What the rooms tell through. */
 export type Telling = Pick<Lifecycle, 'heard' | 'tell'>;
 
@@ -47,12 +49,14 @@ export class Lifecycle {
     return listeners.size > 0 || channel.hasSubscribers;
   }
 
-  /** Never throws. */
+  /** Never throws. The message is the listeners' from here on: where things are hot a copy would be what costs most. */
   tell<Name extends LifecycleName>(name: Name, message: LifecycleMessages[Name]): void {
-    if (!this.heard(name)) return;
     const { listeners, channel } = this.lines[name];
-    const told = { name, outbox: this.outbox, ...message } as LifecycleMessage;
-    for (const listener of [...listeners]) guarded(listener, () => listener(told), name, this.report);
+    if (listeners.size === 0 && !channel.hasSubscribers) return;
+    const told = message as Mutable<LifecycleMessage>;
+    told.name = name;
+    told.outbox = this.outbox;
+    for (const listener of listeners) guarded(listener, () => listener(told), name, this.report);
     if (channel.hasSubscribers) channel.publish(told);
   }
 

@@ -8,6 +8,7 @@ import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import type { Duplex } from 'node:stream';
 import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
 import { settledWithin } from '../../policy/deadline.js';
+import type { LinkState } from '../link-state.js';
 import { ANSWER_TIMEOUT } from './close-channel.js';
 
 export interface RabbitConnectionSettings {
@@ -39,8 +40,12 @@ export class RabbitConnection {
   private readonly listeners = new Set<ConnectionListener>();
   private readonly over = new AbortController();
   private closed = false;
+  private blocked = false;
 
-  constructor(private readonly settings: RabbitConnectionSettings) {}
+  constructor(private readonly settings: RabbitConnectionSettings) {
+    const blocked = (is: boolean) => () => void (this.blocked = is);
+    this.listen({ blocked: blocked(true), unblocked: blocked(false), disconnected: blocked(false) });
+  }
 
   /** Begins to connect. Idempotent. */
   open(): void {
@@ -70,6 +75,12 @@ export class RabbitConnection {
 
   get connected(): boolean {
     return this.manager?.isConnected() ?? false;
+  }
+
+  get state(): LinkState {
+    if (!this.manager) return 'unused';
+    if (!this.connected) return 'disconnected';
+    return this.blocked ? 'blocked' : 'connected';
   }
 
   /** Where we connect to, without credentials. */

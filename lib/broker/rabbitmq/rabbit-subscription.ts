@@ -24,7 +24,7 @@ const RESUME_DELAY = { first: 100, most: 10_000 };
 export class RabbitSubscription implements Subscription {
   /** The channel we consume on, or are about to. */
   private channel: ConsumerChannel | undefined;
-  private consuming = false;
+  private active = false;
   private cancelled: Promise<void> | undefined;
   /** What came after we had decided to cancel, until the broker knows, too. */
   private readonly late: Delivery[] = [];
@@ -43,6 +43,10 @@ export class RabbitSubscription implements Subscription {
   ) {
     this.barrier = new AckBarrier(connection, request.queue);
     this.stopListening = connection.listen({ connected: () => this.resume(0) });
+  }
+
+  get consuming(): boolean {
+    return this.active && !this.cancelled;
   }
 
   /** Begins to consume, now or as soon as it can. Rejects only if the broker refuses what we ask for. */
@@ -113,8 +117,8 @@ export class RabbitSubscription implements Subscription {
     if (this.channel !== channel) return;
     this.channel = undefined;
     // Before it consumed, the attempt itself fails.
-    if (this.consuming) this.interrupted(reason);
-    this.consuming = false;
+    if (this.active) this.interrupted(reason);
+    this.active = false;
   }
 
   private failed(error: unknown): void {
@@ -137,7 +141,7 @@ export class RabbitSubscription implements Subscription {
   }
 
   private nowConsuming(): void {
-    this.consuming = true;
+    this.active = true;
     this.resumeDelay = RESUME_DELAY.first;
     if (this.outage !== undefined) this.hooks.recovered();
     this.outage = undefined;

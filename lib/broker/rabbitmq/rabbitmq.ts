@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import type { Telling } from '../../lifecycle/lifecycle.js';
+import type { BrokerLinks } from '../link-state.js';
 import { RabbitConnection } from './connection.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
@@ -24,6 +25,7 @@ export class RabbitMq {
   readonly publisher: RabbitPublisher;
   readonly subscriber: RabbitSubscriber;
   private readonly publishing: RabbitConnection;
+  private readonly consuming: RabbitConnection;
   private readonly forwarder: RabbitPublisher;
   private readonly publishingTopology: RabbitTopology;
 
@@ -48,16 +50,20 @@ export class RabbitMq {
     this.publisher = publisher(() => this.publishingTopology.ensurePublishing());
     // On a channel apart: a retry exchange that somebody deleted must not cost the relay its channel.
     this.forwarder = publisher(() => Promise.resolve());
-    const consuming = connection('consumer');
-    const topology = new RabbitTopology(consuming, settings);
+    this.consuming = connection('consumer');
+    const topology = new RabbitTopology(this.consuming, settings);
     this.subscriber = new RabbitSubscriber(
-      consuming,
+      this.consuming,
       this.forwarder,
       topology,
       { exchange, publishTimeout },
       lifecycle,
       logger,
     );
+  }
+
+  get links(): BrokerLinks {
+    return { publisher: this.publishing.state, consumer: this.consuming.state };
   }
 
   /** Connects what is needed, at once. Resolves when the first attempts have ended, well or badly; they go on. */

@@ -1,0 +1,130 @@
+import type { EventRef, LifecycleMessage, LifecycleName } from '../../lifecycle/messages.js';
+import type { ObservedOutbox } from '../observed-outbox.js';
+import { COUNTERS, HISTOGRAMS, type MetricDefinition } from './definitions.js';
+import { EventTypes } from './event-types.js';
+import { readGauges, type Gauge, type GaugeSettings } from './gauges.js';
+import { Counter, Histogram } from './series.js';
+
+export interface MetricsSettings extends GaugeSettings {
+  /** Types that are told apart, or how many at most. */
+  readonly types: readonly string[] | number;
+}
+
+/** What is read at one moment. */
+export interface Reading {
+  readonly counters: readonly Counter[];
+  readonly histograms: readonly Histogram[];
+  readonly gauges: readonly Gauge[];
+}
+
+/** Counts what the lifecycle tells of one outbox. Whoever exports the numbers reads them when asked to. */
+export class OutboxMetrics {
+  readonly histograms = each(HISTOGRAMS, (definition) => new Histogram(definition));
+  private readonly counters = each(COUNTERS, (definition) => new Counter(definition));
+  private readonly state = { lastSuccess: 0, breakerOpen: false, paused: false };
+  private readonly types: EventTypes;
+  private readonly stops: Array<() => void> = [];
+
+  constructor(
+    readonly outbox: ObservedOutbox,
+    private readonly settings: MetricsSettings,
+  ) {
+    this.types = new EventTypes(settings.types);
+    // A counter that is not there yet hides its first increase from rate(): those without labels begin at 0.
+    for (const counter of Object.values(this.counters))
+      if (counter.definition.labels.length === 0) counter.add(0);
+    this.followEmits();
+    this.followRelay();
+    this.followConsumers();
+  }
+
+  async read(): Promise<Reading> {
+    return {
+      counters: Object.values(this.counters),
+      histograms: Object.values(this.histograms),
+      gauges: await readGauges(this.outbox, this.state, this.settings),
+    };
+  }
+
+  close(): void {
+    for (const stop of this.stops.splice(0)) stop();
+  }
+
+  private on<Name extends LifecycleName>(name: Name, count: (message: LifecycleMessage<Name>) => void): void {
+    this.stops.push(this.outbox.lifecycle.listen(name, count));
+  }
+
+  private followEmits(): void {
+    // Which of several were duplicates is not known; that some had an id of the emitter's own is rare.
+    this.on('emitted', ({ events, duplicates }) =>
+      this.countTypes(this.counters.emitted, duplicates > 0 ? events.slice(duplicates) : events),
+    );
+  }
+
+  private followRelay(): void {
+    const { counters, histograms, state } = this;
+    this.on('published', ({ events }) => {
+      this.countTypes(counters.published, events);
+      state.lastSuccess = Date.now() / 1_000;
+    });
+    this.on('unroutable', ({ events }) => this.countTypes(counters.unroutable, events));
+    this.on('publish-failed', ({ events }) => {
+      this.countTypes(counters.publishFailures, events);
+      const again = events.filter(({ delay }) => delay !== null);
+      this.countTypes(counters.publishRetries, again);
+    });
+    this.on('dead', ({ events }) => this.countTypes(counters.publishDead, events));
+    this.on('batch-settled', ({ published, failed, unknown, duration }) => {
+      counters.unanswered.add(unknown);
+      histograms.publishDuration.record(duration / 1_000);
+      histograms.batchSize.record(published + failed);
+    });
+    this.on('pruned', ({ count }) => counters.pruned.add(count));
+    this.on('breaker-opened', () => {
+      counters.breakerOpened.add(1);
+      state.breakerOpen = true;
+    });
+    this.on('breaker-closed', () => void (state.breakerOpen = false));
+    this.on('relay-paused', () => void (state.paused = true));
+    this.on('relay-resumed', () => void (state.paused = false));
+  }
+
+  private followConsumers(): void {
+    const { counters } = this;
+    this.on('received', ({ queue }) => counters.received.add(1, queue));
+    this.on('handled', (event) => this.settled(event, 'handled'));
+    this.on('aborted', (event) => this.settled(event, 'aborted'));
+    this.on('retried', (event) => {
+      this.settled(event, 'retried');
+      counters.handlerRetries.add(1, event.queue);
+    });
+    this.on('dead-lettered', (event) => {
+      this.settled(event, 'dead-lettered');
+      counters.handlerDead.add(1, event.queue, event.reason);
+    });
+    this.on('duplicate', ({ queue }) => {
+      counters.processed.add(1, queue, 'duplicate');
+      counters.duplicates.add(1, queue);
+    });
+  }
+
+  private settled({ queue, duration }: { queue: string; duration: number }, outcome: string): void {
+    this.counters.processed.add(1, queue, outcome);
+    this.histograms.handlerDuration.record(duration / 1_000, queue);
+  }
+
+  private countTypes(counter: Counter, events: readonly EventRef[]): void {
+    for (const { type } of events) counter.add(1, this.types.label(type));
+  }
+}
+
+function each<Key extends string, Made>(
+  definitions: Readonly<Record<Key, MetricDefinition>>,
+  make: (definition: MetricDefinition) => Made,
+): Readonly<Record<Key, Made>> {
+  const made = Object.entries<MetricDefinition>(definitions).map(([key, definition]) => [
+    key,
+    make(definition),
+  ]);
+  return Object.fromEntries(made) as Record<Key, Made>;
+}

@@ -1,0 +1,5 @@
+export {
+  OutboxPrometheusModule,
+  type OutboxPrometheusExtras,
+  type OutboxPrometheusOptions,
+} from './outbox-prometheus.module.js';
