@@ -12,6 +12,7 @@ import {
   createPlayground,
   eventually,
   startApp,
+  type Ground,
   type Playground,
   type TestApp,
   type TestAppSettings,
@@ -39,8 +40,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(urls: { rabbitUrl?: string } = {}): Promise<Stage> {
-  const playground = await createPlayground(urls);
+export async function openStage(ground: Ground = {}): Promise<Stage> {
+  const playground = await createPlayground(ground);
   const client = clientOf(playground.rabbitUrl);
   rememberDeclarations(await client.confirming(), playground);
   const { name } = playground;

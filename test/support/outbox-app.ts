@@ -26,12 +26,20 @@ export interface Playground {
   channel(): Promise<Channel>;
 }
 
-export async function createPlayground(
-  urls: { databaseUrl?: string; rabbitUrl?: string } = {},
-): Promise<Playground> {
+export interface Ground {
+  databaseUrl?: string;
+  rabbitUrl?: string;
+  /**
+   * The broker ends with the tests, so nothing is removed from it: RabbitMQ 3.10 can lose what dead-letters for all
+   * quorum queues of a node (`rabbit_fifo_dlx_sup`) when they are deleted soon after they were declared.
+   */
+  ownBroker?: boolean;
+}
+
+export async function createPlayground(ground: Ground = {}): Promise<Playground> {
   const name = `t_${randomBytes(5).toString('hex')}`;
-  const databaseUrl = urls.databaseUrl ?? required('DATABASE_URL_TEST');
-  const rabbitUrl = urls.rabbitUrl ?? required('RABBITMQ_URL_TEST');
+  const databaseUrl = ground.databaseUrl ?? required('DATABASE_URL_TEST');
+  const rabbitUrl = ground.rabbitUrl ?? required('RABBITMQ_URL_TEST');
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 3 });
   pool.on('error', () => undefined);
   await pool.query(`CREATE SCHEMA ${name}`);
@@ -58,12 +66,15 @@ export async function createPlayground(
     close: async () => {
       await pool.query(`DROP SCHEMA IF EXISTS ${name} CASCADE`);
       await pool.end();
-      const cleaner = await channel();
-      for (const queue of queues) await cleaner.deleteQueue(queue);
-      for (const exchange of exchanges) await cleaner.deleteExchange(exchange);
+      if (!ground.ownBroker) await removeFrom(await channel(), queues, exchanges);
       await connection?.close();
     },
   };
+}
+
+async function removeFrom(channel: Channel, queues: Iterable<string>, exchanges: Iterable<string>) {
+  for (const queue of queues) await channel.deleteQueue(queue);
+  for (const exchange of exchanges) await channel.deleteExchange(exchange);
 }
 
 function required(variable: string): string {

@@ -43,7 +43,7 @@ describe('consuming survives', () => {
   });
 
   beforeEach(async () => {
-    stage = await openStage({ rabbitUrl: node.url });
+    stage = await openStage({ rabbitUrl: node.url, ownBroker: true });
     queue = stage.queue('Worker.work');
     const { app } = await stage.start({ providers: [Worker], options: { shutdownTimeout: '2s' } });
     worker = app.get(Worker);
