@@ -1,13 +1,15 @@
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Channel, ConsumeMessage, Message } from 'amqplib';
 import { settledWithin } from '../../policy/deadline.js';
-import type { Delivery } from '../subscriber.js';
+import type { Delivery, IncomingMessage } from '../subscriber.js';
+import { Acks } from './acks.js';
 import { ANSWER_TIMEOUT, closeChannel } from './close-channel.js';
 import { fromDelivery } from './incoming.js';
 
 /** A channel that one queue is consumed on, and the deliveries made on it that are not settled yet. */
 export class ConsumerChannel {
-  /** One signal per delivery: handlers listen to theirs, and their listeners go with it. */
-  private readonly unsettled = new Set<AbortController>();
+  /** By delivery tag. The broker numbers upwards, and a Map keeps that order: the first is the lowest. */
+  private readonly unsettled = new Map<number, ChannelDelivery>();
+  private readonly acks: Acks;
   private consumerTag: string | undefined;
   private retired = false;
 
@@ -15,6 +17,10 @@ export class ConsumerChannel {
   readonly closed: Promise<string>;
 
   constructor(private readonly channel: Channel) {
+    this.acks = new Acks(
+      () => this.lowestUnsettled(),
+      (deliveryTag, multiple) => channel.ack({ fields: { deliveryTag } } as Message, multiple),
+    );
     let reason = 'the channel was closed with the connection';
     channel.on('error', (error: Error) => {
       reason = error.message;
@@ -49,18 +55,30 @@ export class ConsumerChannel {
   }
 
   deliver(raw: ConsumeMessage): Delivery {
-    const lost = new AbortController();
-    this.unsettled.add(lost);
-    return {
-      message: fromDelivery(raw),
-      lost: lost.signal,
-      ack: () => this.settle(lost, () => this.channel.ack(raw)),
-      requeue: () => this.settle(lost, () => this.channel.nack(raw, false, true)),
-    };
+    const delivery = new ChannelDelivery(raw, this);
+    this.unsettled.set(delivery.tag, delivery);
+    return delivery;
+  }
+
+  ack(delivery: ChannelDelivery): void {
+    if (!this.settle(delivery)) return;
+    this.acks.ack(delivery.tag);
+    if (this.retired) this.closeWhenIdle();
+  }
+
+  requeue(delivery: ChannelDelivery): void {
+    if (!this.settle(delivery)) return;
+    try {
+      this.channel.nack(delivery.raw, false, true);
+    } catch {
+      // The channel is being closed, and takes the message back with it.
+    }
+    if (this.retired) this.closeWhenIdle();
   }
 
   /** No more deliveries; those made can still be settled. */
   async cancel(): Promise<void> {
+    this.acks.flush();
     if (this.consumerTag === undefined) return;
     await settledWithin(this.channel.cancel(this.consumerTag), ANSWER_TIMEOUT);
   }
@@ -72,27 +90,65 @@ export class ConsumerChannel {
   }
 
   close(): Promise<void> {
+    this.acks.flush();
     return closeChannel(this.channel);
   }
 
-  /** A delivery tag means something on its own channel only; when that is gone the broker has the message back. */
-  private settle(delivery: AbortController, how: () => void): void {
-    if (!this.unsettled.delete(delivery)) return;
-    try {
-      how();
-    } catch {
-      // The channel is being closed, and takes the message back with it.
-    }
-    if (this.retired) this.closeWhenIdle();
+  /** Whether it was still to be settled. */
+  private settle({ tag }: ChannelDelivery): boolean {
+    return this.unsettled.delete(tag);
   }
 
+  private lowestUnsettled(): number {
+    for (const tag of this.unsettled.keys()) return tag;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** A delivery tag means something on its own channel only; when that is gone the broker has the message back. */
   private takenBack(): void {
-    const lost = [...this.unsettled];
+    const lost = [...this.unsettled.values()];
     this.unsettled.clear();
-    for (const delivery of lost) delivery.abort();
+    this.acks.forget();
+    for (const delivery of lost) delivery.takenBack();
   }
 
   private closeWhenIdle(): void {
     if (this.idle) void this.close();
+  }
+}
+
+/** One message in our hands. What few handlers ask for is made when they do. */
+class ChannelDelivery implements Delivery {
+  readonly message: IncomingMessage;
+  readonly tag: number;
+  private isLost = false;
+  private controller: AbortController | undefined;
+
+  constructor(
+    readonly raw: ConsumeMessage,
+    private readonly channel: ConsumerChannel,
+  ) {
+    this.message = fromDelivery(raw);
+    this.tag = raw.fields.deliveryTag;
+  }
+
+  /** A signal for each delivery: handlers listen to theirs, and their listeners go with it. */
+  get lost(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.isLost) this.controller.abort();
+    return this.controller.signal;
+  }
+
+  takenBack(): void {
+    this.isLost = true;
+    this.controller?.abort();
+  }
+
+  ack(): void {
+    this.channel.ack(this);
+  }
+
+  requeue(): void {
+    this.channel.requeue(this);
   }
 }

@@ -92,11 +92,16 @@ class FakeConnection {
   }
 }
 
-const MESSAGE = {
-  properties: { headers: {} },
-  fields: {},
-  content: Buffer.alloc(0),
-} as unknown as ConsumeMessage;
+let deliveryTag = 0;
+const message = () =>
+  ({
+    properties: { headers: {} },
+    fields: { deliveryTag: ++deliveryTag },
+    content: Buffer.alloc(0),
+  }) as unknown as ConsumeMessage;
+
+/** Acks are told at the end of a turn of the event loop. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a subscription', () => {
   const subscriptions: RabbitSubscription[] = [];
@@ -180,7 +185,7 @@ describe('a subscription', () => {
     for (let times = 0; times < 3; times++) connection.comeBack();
     await expectConsuming(connection, 2);
     connection.comeBack();
-    connection.opened.at(-1)?.receive(MESSAGE);
+    connection.opened.at(-1)?.receive(message());
     expect(deliveries).toHaveLength(1);
     expect(connection.opened).toHaveLength(2);
   });
@@ -191,7 +196,7 @@ describe('a subscription', () => {
     await subscription.start();
     const channel = connection.opened[0] as FakeChannel;
     const cancelling = subscription.cancel();
-    channel.receive(MESSAGE);
+    channel.receive(message());
     await cancelling;
     expect(channel.calls.toSorted()).toEqual(['cancel', 'consume', 'nack']);
     expect(deliveries).toEqual([]);
@@ -212,17 +217,19 @@ describe('a subscription', () => {
     const connection = new FakeConnection([]);
     await subscribe(connection).start();
     const channel = connection.opened[0] as FakeChannel;
-    channel.receive(MESSAGE);
-    channel.receive(MESSAGE);
+    channel.receive(message());
+    channel.receive(message());
     const [first, second] = deliveries as [Delivery, Delivery];
     first.ack();
     first.requeue();
     first.ack();
+    await turn();
     expect(channel.calls).toEqual(['consume', 'ack']);
     expect(second.lost.aborted).toBe(false);
     channel.end();
     second.ack();
     second.requeue();
+    await turn();
     expect(first.lost.aborted).toBe(false);
     expect(second.lost.aborted).toBe(true);
     expect(channel.calls).toEqual(['consume', 'ack']);
@@ -232,9 +239,10 @@ describe('a subscription', () => {
     const connection = new FakeConnection([]);
     await subscribe(connection).start();
     const channel = connection.opened[0] as FakeChannel;
-    channel.receive(MESSAGE);
+    channel.receive(message());
     channel.closed = true; // amqplib refuses to send, and has not said so yet.
-    expect(() => deliveries[0]?.ack()).not.toThrow();
+    deliveries[0]?.ack();
+    await expect(turn()).resolves.toBeUndefined();
     channel.closed = false;
   });
 
@@ -242,14 +250,14 @@ describe('a subscription', () => {
     const connection = new FakeConnection([]);
     await subscribe(connection).start();
     const channel = connection.opened[0] as FakeChannel;
-    channel.receive(MESSAGE);
-    channel.receive(MESSAGE);
+    channel.receive(message());
+    channel.receive(message());
     channel.receive(null);
     await expectConsuming(connection, 2);
     deliveries[0]?.ack();
     expect(channel.closed).toBe(false);
     deliveries[1]?.requeue();
     expect(channel.closed).toBe(true);
-    expect(channel.calls).toEqual(['consume', 'ack', 'nack']);
+    expect(channel.calls.toSorted()).toEqual(['ack', 'consume', 'nack']);
   });
 });
