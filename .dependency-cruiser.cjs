@@ -1,7 +1,7 @@
 /**
  * The direction of dependencies: arrows point down only. `npm run lint` checks it; `import type` counts like any other.
  *
- *   faces (dashboard, cli, testing)
+ *   faces (dashboard, cli, microservices, testing)
  *   admin, observe
  *   emit, relay, consume       never each other
  *   store, broker, options
@@ -34,15 +34,16 @@ const ROOMS = {
   observe: ROLES,
   dashboard: ['admin', 'observe', ...ROLES],
   cli: ['admin', 'observe', ...ROLES],
+  microservices: ROLES,
   testing: ['admin', 'observe', ...ROLES],
 };
 
 /** Each behind an entry of package.json's exports of its own, with peers that not everybody has. */
-const OPTIONAL = '^lib/(dashboard|cli|testing|observe/(prometheus|opentelemetry|terminus))/';
+const OPTIONAL = '^lib/(dashboard|cli|microservices|testing|observe/(prometheus|opentelemetry|terminus))/';
 
 /** What package.json exports. */
 const FACES =
-  '^lib/(index|(testing|dashboard|observe/(prometheus|opentelemetry|terminus))/index|cli/outbox)\\.ts$';
+  '^lib/(index|(testing|dashboard|microservices|observe/(prometheus|opentelemetry|terminus))/index|cli/outbox)\\.ts$';
 
 const anyOf = (names) => `(${names.join('|')})`;
 const room = (...names) => `^lib/${anyOf(names)}/`;
@@ -105,16 +106,26 @@ module.exports = {
     },
     {
       name: 'nest-is-known-by-few',
-      comment: 'Only consume/, dashboard/ and the module know Nest’s internals',
+      comment: 'Only consume/, dashboard/, microservices/ and the module know Nest’s internals',
       severity: 'error',
-      from: { path: '^lib/', pathNot: [room('consume', 'dashboard'), '^lib/outbox\\.module\\.ts$'] },
+      from: {
+        path: '^lib/',
+        pathNot: [room('consume', 'dashboard', 'microservices'), '^lib/outbox\\.module\\.ts$'],
+      },
       to: { path: npm('@nestjs'), pathNot: npm('@nestjs/common', '@nestjs/schedule') },
+    },
+    {
+      name: 'microservices-are-optional',
+      comment: '@nestjs/microservices is an optional peer: only the face that is made for it imports it',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: room('microservices') },
+      to: { path: npm('@nestjs/microservices') },
     },
     {
       name: 'nest-by-type-only',
       comment: 'Other rooms run without Nest: of its packages they may know types, such as Logger',
       severity: 'error',
-      from: { path: '^lib/[^/]+/', pathNot: room('consume', 'observe', 'dashboard') },
+      from: { path: '^lib/[^/]+/', pathNot: room('consume', 'observe', 'dashboard', 'microservices') },
       to: { path: npm('@nestjs'), dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {

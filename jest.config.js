@@ -8,6 +8,7 @@ export default {
   moduleNameMapper: {
     '^nestjs-rabbitmq-outbox$': '<rootDir>/lib/index.ts',
     '^nestjs-rabbitmq-outbox/(prometheus|opentelemetry|terminus)$': '<rootDir>/lib/observe/$1/index.ts',
+    '^nestjs-rabbitmq-outbox/microservices$': '<rootDir>/lib/microservices/index.ts',
     '^nestjs-rabbitmq-outbox/testing$': '<rootDir>/lib/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

@@ -37,6 +37,7 @@ export type { EmitOptions, EventToEmit } from './emit/emit-options.js';
 export type { TransactionHandle } from './emit/transaction.js';
 export type { EventHeaders } from './event/envelope.js';
 export type { Codec, CodecName } from './event/codec.js';
+export type { WireFormat } from './event/wire/format.js';
 
 // Describing events
 export { OutboxEvent, type EventClass, type OutboxEventOptions } from './event/outbox-event.decorator.js';
@@ -45,6 +46,7 @@ export * from './event/registry.js';
 
 // Handling events
 export { OnEvent, OnOutboxEvent, type OnEventOptions } from './consume/on-event.decorator.js';
+export type { CloudEventAttributes } from './event/wire/cloud-event.js';
 export { EventContext } from './consume/event-context.js';
 export { Abort, Reject, Retry } from './consume/signals.js';
 

@@ -94,7 +94,7 @@ export async function assemble(
       ambient,
       hooks,
       tracking,
-      { ...emit, codecs },
+      { ...emit, codecs, format: options.format, source: options.service },
       lifecycle,
       new Logger('Outbox'),
     ),

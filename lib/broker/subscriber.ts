@@ -1,4 +1,11 @@
 import type { EventHeaders } from '../event/envelope.js';
+import type { CloudEventAttributes } from '../event/wire/cloud-event.js';
+
+/**
+ * Whether the body is the payload (`'none'`), a CloudEvent in structured mode, or a packet of Nest's. `'unknown'`: somebody
+ * else sent it; if it looks like a packet of Nest's, it is one.
+ */
+export type Envelope = 'none' | 'cloudevent' | 'nest' | 'unknown';
 
 /** A message as it came from a queue. */
 export interface IncomingMessage {
@@ -10,6 +17,10 @@ export interface IncomingMessage {
   readonly key: string | undefined;
   readonly body: Buffer;
   readonly contentType: string | undefined;
+  /** What the body may be besides the payload. */
+  readonly envelope: Envelope;
+  /** Attributes, if it is a CloudEvent whose attributes are known without looking into the body. */
+  readonly cloudEvent: CloudEventAttributes | undefined;
   /** Headers of the emitter; ours and the broker's are left out. */
   readonly headers: EventHeaders;
   /** 1 for the first attempt to handle it. */

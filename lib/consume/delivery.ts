@@ -9,7 +9,7 @@ import { EventContext } from './event-context.js';
 import { describeFailure, failureOf } from './failure.js';
 import type { Handler, HandlerQueue } from './handler.js';
 import { outcomeOf, type Outcome } from './outcome.js';
-import type { MessageReader } from './payload/message-reader.js';
+import type { MessageReader, OpenedMessage } from './payload/message-reader.js';
 import { Reject } from './signals.js';
 
 export type Forwarding = Pick<EventSubscriber, 'retryLater' | 'deadLetter'>;
@@ -37,28 +37,33 @@ export class DeliveryPipeline {
   ) {}
 
   async process(delivery: Delivery): Promise<void> {
-    const handler = this.handlerFor(delivery.message);
-    this.teller.received(delivery.message, handler);
+    const opened = this.reader.open(delivery.message);
+    const { message } = opened;
+    const handler = this.handlerFor(message);
+    this.teller.received(message, handler);
     const started = performance.now();
-    const outcome = handler ? await this.run(handler, delivery) : unmatched(delivery.message, this.queue);
+    const outcome = handler ? await this.run(handler, opened, delivery) : unmatched(message, this.queue);
     const duration = performance.now() - started;
-    const safe = await this.secure(delivery, outcome);
+    const safe = await this.secure(message, delivery, outcome);
     if (!safe) return delivery.requeue();
     delivery.ack();
-    this.report(delivery.message, outcome);
-    this.teller.settled(delivery.message, handler, outcome, duration);
+    this.report(message, outcome);
+    this.teller.settled(message, handler, outcome, duration);
   }
 
   /** A message that was put on the queue directly, without an event's routing key, belongs to its only handler. */
-  private handlerFor({ routingKey }: IncomingMessage): Handler | undefined {
+  private handlerFor({ routingKey, type }: IncomingMessage): Handler | undefined {
     const { handlers, name } = this.queue;
-    if (routingKey === name && handlers.length === 1) return handlers[0];
-    return handlers.find(({ patterns }) => patterns.some((pattern) => matchesPattern(pattern, routingKey)));
+    const direct = routingKey === name;
+    if (direct && handlers.length === 1) return handlers[0];
+    const known = direct ? type : routingKey;
+    return handlers.find(({ patterns }) => patterns.some((pattern) => matchesPattern(pattern, known)));
   }
 
-  private async run(handler: Handler, { message, lost }: Delivery): Promise<Outcome> {
+  private async run(handler: Handler, opened: OpenedMessage, { lost }: Delivery): Promise<Outcome> {
+    const { message } = opened;
     try {
-      const payload = this.reader.payload(message, handler.form);
+      const payload = opened.payload(handler.form);
       const context = new EventContext(message, this.queue.name, lost);
       await this.tracking.run(continueChain(message), () => handler.invoke(payload, context));
       return { kind: 'handled' };
@@ -68,29 +73,32 @@ export class DeliveryPipeline {
   }
 
   /** Whether nothing is lost if the original goes. */
-  private async secure(delivery: Delivery, outcome: Outcome): Promise<boolean> {
-    const { message } = delivery;
+  private async secure(message: IncomingMessage, delivery: Delivery, outcome: Outcome): Promise<boolean> {
     const queue = this.queue.name;
     if (outcome.kind === 'retry') {
-      return this.forward(delivery, () => this.forwarding.retryLater(message, queue, outcome.delay));
+      return this.forward(message, delivery, () => this.forwarding.retryLater(message, queue, outcome.delay));
     }
     if (outcome.kind === 'dead') {
       const failure = failureOf(outcome.error);
-      return this.forward(delivery, () => this.forwarding.deadLetter(message, queue, failure));
+      return this.forward(message, delivery, () => this.forwarding.deadLetter(message, queue, failure));
     }
     return true;
   }
 
   /** Tries until the copy is safe, unless the channel goes or the process has to stop. */
-  private async forward(delivery: Delivery, send: () => Promise<void>): Promise<boolean> {
-    const over = [delivery.lost, this.stopping];
+  private async forward(
+    message: IncomingMessage,
+    { lost }: Delivery,
+    send: () => Promise<void>,
+  ): Promise<boolean> {
+    const over = [lost, this.stopping];
     for (let attempt = 1; !over.some(({ aborted }) => aborted); attempt++) {
       try {
         await send();
         return true;
       } catch (error) {
         this.logger.warn(
-          `${this.describe(delivery.message)}: its retry or dead letter is not safe yet: ${describeFailure(error)}`,
+          `${this.describe(message)}: its retry or dead letter is not safe yet: ${describeFailure(error)}`,
         );
         await sleep(backoffDelay(FORWARD_BACKOFF, attempt), over);
       }

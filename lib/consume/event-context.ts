@@ -1,4 +1,5 @@
 import type { EventHeaders } from '../event/envelope.js';
+import type { CloudEventAttributes } from '../event/wire/cloud-event.js';
 import type { IncomingMessage } from '../broker/subscriber.js';
 
 /** What a handler may know about the event besides its payload; injected by `@Ctx()` or as the second argument. */
@@ -19,6 +20,8 @@ export class EventContext<Message = unknown> {
   readonly trackingIds: readonly string[];
   /** When it was emitted, to the second. */
   readonly occurredAt: Date | undefined;
+  /** Attributes of a CloudEvent (`source`, `subject`, `time` …), if it came as one. */
+  readonly cloudEvent: CloudEventAttributes | undefined;
   /** The handler's queue. */
   readonly queue: string;
   /** The message as the broker's client delivered it. */
@@ -38,6 +41,7 @@ export class EventContext<Message = unknown> {
     this.causationId = message.causationId;
     this.trackingIds = message.trackingIds;
     this.occurredAt = message.occurredAt;
+    this.cloudEvent = message.cloudEvent;
     this.queue = queue;
     this.message = message.raw as Message;
     this.signal = signal;

@@ -1,6 +1,7 @@
 import type { Codec, CodecName } from '../event/codec.js';
 import type { EventHeaders } from '../event/envelope.js';
 import type { EventType, PayloadOf } from '../event/registry.js';
+import type { WireFormat } from '../event/wire/format.js';
 import type { Duration } from '../policy/duration.js';
 
 /** How one event is emitted. */
@@ -25,6 +26,8 @@ export interface EmitOptions {
   exchange?: string;
   /** How the payload becomes bytes. Default: the event class's, else `emit.codec` of the module. */
   codec?: CodecName | Codec;
+  /** How it looks on the wire. Default: the event class's, else `format` of the module. */
+  format?: WireFormat;
   /** Content type to send instead of the codec's own. */
   contentType?: string;
   /** 0–255, for queues declared with priorities. */

@@ -2,12 +2,16 @@ import { InvalidEventOptionError } from '../errors/invalid-event-option.error.js
 import { PayloadTooLargeError } from '../errors/payload-too-large.error.js';
 import { BaseEvent } from '../event/base-event.js';
 import { codecNames, isCodec, type Codecs } from '../event/codecs/codecs.js';
+import { jsonCodec } from '../event/codecs/json.js';
 import type { EventHeaders, NewEvent } from '../event/envelope.js';
 import { isEventId, newEventId } from '../event/event-id.js';
 import { assertEventType } from '../event/event-type.js';
 import { assertHeaders, assertHeaderSize, HEADER } from '../event/headers.js';
 import { trackingText, type TrackingContext } from '../event/tracking.js';
 import { ILL_FORMED, isWellFormed } from '../event/well-formed.js';
+import type { About } from '../event/wire/cloud-event.js';
+import { wireFormats, type Encoded, type WireFormat } from '../event/wire/format.js';
+import { onWire, type OnWire } from '../event/wire/on-wire.js';
 import { needsValidation, validated } from '../event/validation.js';
 import { milliseconds, type Duration } from '../policy/duration.js';
 import type { EmitOptions } from './emit-options.js';
@@ -15,6 +19,9 @@ import type { EventToWrite } from './emit-arguments.js';
 
 export interface EmitDefaults {
   readonly codecs: Codecs;
+  readonly format: WireFormat;
+  /** Name of the service, which is the source of its CloudEvents. */
+  readonly source: string;
   /** Bytes. */
   readonly maxPayload: number;
   /** Milliseconds, for events that give none. */
@@ -43,17 +50,25 @@ export function newEvent(
   assertEventType(type);
   const options = optionsOf(event, chain);
   assertOptions(type, options);
-  const { body, contentType } = encode(type, payload, options, defaults);
+  const id = options.id?.toLowerCase() ?? newEventId();
+  const key = options.key ?? null;
+  const correlationId = options.correlationId ?? null;
+  const headers = headersOf(event, options, chain);
+  const source = event.description?.source ?? defaults.source;
+  const about = { id, type, key, source, time: timeOf(event.payload), correlationId, headers };
+  const wire = inFormat(options.format ?? defaults.format, about, encode(type, payload, options, defaults));
+  if (wire.body.length > defaults.maxPayload)
+    throw new PayloadTooLargeError(type, wire.body.length, defaults.maxPayload);
   return {
-    id: options.id?.toLowerCase() ?? newEventId(),
+    id,
     idGiven: options.id !== undefined,
     type,
-    key: options.key ?? null,
-    body,
-    contentType,
-    headers: headersOf(event, options, chain),
+    key,
+    body: wire.body,
+    contentType: wire.contentType,
+    headers: checkedHeaders(type, wire.headers),
     exchange: options.exchange ?? null,
-    correlationId: options.correlationId ?? null,
+    correlationId,
     expiration: span(type, 'expiration', options.expiration) ?? defaults.expiration ?? null,
     priority: options.priority ?? null,
     availableAt: options.availableAt ?? span(type, 'delay', options.delay) ?? null,
@@ -82,38 +97,47 @@ function fromBase(payload: unknown): EmitOptions {
 }
 
 function fromClass({ payload, description }: EventToWrite): EmitOptions {
-  return description ? { key: description.key?.(payload as never), codec: description.codec } : {};
+  if (!description) return {};
+  const { codec, format } = description;
+  return { key: description.key?.(payload as never), codec, format };
 }
 
-function encode(
-  type: string,
-  payload: unknown,
-  options: EmitOptions,
-  { codecs, maxPayload }: EmitDefaults,
-): { body: Buffer; contentType: string } {
+const timeOf = (payload: unknown): Date => (payload instanceof BaseEvent ? payload.occurredAt : new Date());
+
+function encode(type: string, payload: unknown, options: EmitOptions, { codecs }: EmitDefaults): Encoded {
   const { body, codec } = codecs.encode(type, payload, options.codec);
-  if (body.length > maxPayload) throw new PayloadTooLargeError(type, body.length, maxPayload);
   const { contentType = codec.contentType } = options;
-  if (codecs.fits(contentType, codec)) return { body, contentType };
+  if (codecs.fits(contentType, codec)) return { body, contentType, wellFormed: codec === jsonCodec };
   const rule = `must be one that is decoded as ${codec.contentType} is; for any other, give the payload as bytes`;
   throw new InvalidEventOptionError(type, 'contentType', rule, contentType);
 }
 
+function inFormat(format: WireFormat, about: About, payload: Encoded): OnWire {
+  try {
+    return onWire(format, about, payload);
+  } catch (error) {
+    throw new InvalidEventOptionError(about.type, 'format', (error as Error).message, format);
+  }
+}
+
+function checkedHeaders(type: string, headers: EventHeaders): EventHeaders | null {
+  if (Object.keys(headers).length === 0) return null;
+  assertHeaderSize(type, headers);
+  return headers;
+}
+
 function headersOf(
-  { type, description }: EventToWrite,
+  { description }: EventToWrite,
   { headers, causationId }: EmitOptions,
   chain: TrackingContext | undefined,
-): EventHeaders | null {
+): EventHeaders {
   const ours = {
     ...(causationId !== undefined && { [HEADER.causationId]: causationId }),
     ...(chain && chain.trackingIds.length > 0 && { [HEADER.tracking]: trackingText(chain.trackingIds) }),
     ...(description?.version !== undefined && { [HEADER.version]: description.version }),
     ...(description?.source !== undefined && { [HEADER.source]: description.source }),
   };
-  if (!headers && Object.keys(ours).length === 0) return null;
-  const all = { ...headers, ...ours };
-  assertHeaderSize(type, all);
-  return all;
+  return { ...headers, ...ours };
 }
 
 function assertOptions(type: string, options: EmitOptions): void {
@@ -128,7 +152,7 @@ function assertOptions(type: string, options: EmitOptions): void {
     if (!isWellFormed(text)) refuse(name, ILL_FORMED);
   }
   if (options.headers !== undefined) assertHeaders(type, options.headers);
-  const { priority, availableAt, codec } = options;
+  const { priority, availableAt, codec, format } = options;
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
     refuse('priority', 'must be an integer from 0 to 255');
   }
@@ -139,6 +163,8 @@ function assertOptions(type: string, options: EmitOptions): void {
   if (codec !== undefined && !isCodec(codec) && !codecNames.includes(codec)) {
     refuse('codec', `must be one of ${codecNames.join(', ')}, or { contentType, encode, decode }`);
   }
+  if (format !== undefined && !wireFormats.includes(format))
+    refuse('format', `must be one of ${wireFormats.join(', ')}`);
 }
 
 /** Beyond these years PostgreSQL and JavaScript write dates differently. */

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Codec, CodecName } from './codec.js';
 import type { EventType } from './registry.js';
+import type { WireFormat } from './wire/format.js';
 
 /** What a class of events has in common. */
 export interface OutboxEventOptions<Event extends object = object> {
@@ -14,6 +15,8 @@ export interface OutboxEventOptions<Event extends object = object> {
   source?: string;
   /** Default: the module's `emit.codec`. */
   codec?: CodecName | Codec;
+  /** How it looks on the wire. Default: the module's `format`. */
+  format?: WireFormat;
 }
 
 export interface EventDescription extends OutboxEventOptions<never> {

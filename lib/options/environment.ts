@@ -28,6 +28,7 @@ const VARIABLES: Readonly<Record<string, readonly [path: string, kind: Kind]>> =
   OUTBOX_PREFETCH: ['consumers.prefetch', 'number'],
   OUTBOX_RETRY: ['consumers.retry', 'list'],
   OUTBOX_MAX_REDELIVERIES: ['consumers.maxRedeliveries', 'number'],
+  OUTBOX_FORMAT: ['format', 'text'],
   OUTBOX_RETENTION: ['retention', 'duration'],
   OUTBOX_SHUTDOWN_TIMEOUT: ['shutdownTimeout', 'duration'],
 };

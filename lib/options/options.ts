@@ -1,5 +1,6 @@
 import type { AmqpConnectionManagerOptions } from 'amqp-connection-manager';
 import type { Codec, CodecName } from '../event/codec.js';
+import type { WireFormat } from '../event/wire/format.js';
 import type { Duration } from '../policy/duration.js';
 import type { Jitter } from '../policy/backoff.js';
 
@@ -14,6 +15,11 @@ export interface OutboxOptions {
   consumers?: ConsumersOptions;
   /** Codecs of your own that messages may arrive in, besides the library's and `emit.codec`. */
   codecs?: Codec[];
+  /**
+   * How events look on the wire, unless their class or `emit()` says otherwise; handlers understand all of them, whatever
+   * is set here. Default `'plain'`.
+   */
+  format?: WireFormat;
   /** How long published rows stay in the table. `'0s'` deletes them as they are published. Default `'7d'`. */
   retention?: Duration;
   /** How long shutdown waits for running handlers and open confirms. Default `'30s'`. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Codec, CodecName } from '../event/codec.js';
 import { codecNames, isCodec } from '../event/codecs/codecs.js';
+import { wireFormats } from '../event/wire/format.js';
 import { durationText, LONGEST_DURATION, milliseconds, type Duration } from '../policy/duration.js';
 import { retrySchema } from './retry.js';
 
@@ -136,6 +137,7 @@ export const optionsSchema = group({
   relay: relay.prefault({}),
   consumers: consumers.prefault({}),
   codecs: z.array(codec, { error: 'must be a list of codecs' }).default([]),
+  format: choice(...wireFormats).default('plain'),
   retention: duration().default(7 * 86_400_000),
   shutdownTimeout: duration(0, 3_600_000).default(30_000),
 });

@@ -36,6 +36,7 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_RETRY', '1s,1m', 'consumers.retry', { delays: [1_000, 60_000] }],
   ['OUTBOX_RETRY', 'false', 'consumers.retry', { delays: [] }],
   ['OUTBOX_MAX_REDELIVERIES', '5', 'consumers.maxRedeliveries', 5],
+  ['OUTBOX_FORMAT', 'nest', 'format', 'nest'],
   ['OUTBOX_RETENTION', '0s', 'retention', 0],
   ['OUTBOX_SHUTDOWN_TIMEOUT', '1m', 'shutdownTimeout', 60_000],
 ];

@@ -59,6 +59,7 @@ describe('resolveOptions', () => {
         enhancers: { guards: true, interceptors: true, pipes: true, filters: true },
       },
       codecs: [],
+      format: 'plain',
       retention: 7 * 24 * HOUR,
       shutdownTimeout: 30_000,
     });

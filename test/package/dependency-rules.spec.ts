@@ -30,6 +30,10 @@ const BREAKS: Record<string, [file: string, source: string]> = {
   'tokens-are-for-faces': ['lib/relay/token.ts', "import type { thing } from '../outbox.tokens.js';"],
   'contracts-only': ['lib/relay/inside.ts', "import type { thing } from '../broker/rabbitmq/thing.js';"],
   'nest-is-known-by-few': ['lib/relay/core.ts', "import type { ModuleRef } from '@nestjs/core';"],
+  'microservices-are-optional': [
+    'lib/consume/rpc.ts',
+    "import type { Server } from '@nestjs/microservices';",
+  ],
   'nest-by-type-only': ['lib/relay/logs.ts', "import { Logger } from '@nestjs/common';\nnew Logger();"],
   'typeorm-is-the-database': [
     'lib/relay/sql.ts',

@@ -73,7 +73,10 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
     return runner;
   };
   const event = (type: string, options: EmitOptions = {}, payload: unknown = { type }): NewEvent =>
-    newEvent({ type, payload, options }, { codecs: new Codecs(), maxPayload: 1_000_000 });
+    newEvent(
+      { type, payload, options },
+      { codecs: new Codecs(), format: 'plain', source: 'tests', maxPayload: 1_000_000 },
+    );
   const append = async (store: OutboxStore, ...events: NewEvent[]) => {
     const runner = await begin();
     await store.append(runner, events);

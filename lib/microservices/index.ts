@@ -1,0 +1,1 @@
+export { OutboxRmqDeserializer } from './rmq-deserializer.js';
