@@ -104,7 +104,10 @@ describe('acks of one turn of the event loop', () => {
         for (const { kind, which } of steps) {
           const tag = [...running][which % Math.max(1, running.size)];
           if (kind === 'turn') await turn();
-          if (kind === 'deliver') for (let n = 0; n < which; n++) running.add(++last) && broker.deliver(last);
+          for (let n = 0; kind === 'deliver' && n < which; n++) {
+            running.add(++last);
+            broker.deliver(last);
+          }
           if (tag === undefined) continue;
           if (kind === 'handled') handled(tag);
           if (kind === 'requeue') {
