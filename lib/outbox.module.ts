@@ -124,8 +124,8 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
   private handlers(): Handler[] {
     const { service, consumers } = this.parts.options;
     if (!consumers.enabled) return [];
-    const { prefetch, retry, enhancers } = consumers;
-    const defaults = { service, outbox: this.name, outboxes: this.outboxes(), prefetch, retry };
+    const { enhancers } = consumers;
+    const defaults = { ...consumers, service, outbox: this.name, outboxes: this.outboxes() };
     const logger = new Logger('OutboxConsumers');
     const invoker = new Invoker(this.contexts, this.moduleRef, enhancers);
     const handlers = new HandlerExplorer(this.discovery, this.scanner, invoker, defaults, logger).explore();

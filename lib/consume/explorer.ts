@@ -1,9 +1,9 @@
 import type { Logger } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import type { RetryPolicy } from '../policy/retry.js';
 import * as check from './handler-checks.js';
 import type { Handler } from './handler.js';
+import { handlerSettings, type ConsumerDefaults } from './handler-settings.js';
 import { distinct, prototypeOf, targetOf } from './handler-host.js';
 import type { Invoker, Provider } from './invoker.js';
 import { payloadShape } from './payload/payload-shape.js';
@@ -11,15 +11,13 @@ import { preparing } from './payload/prepare.js';
 import { onEventMetadata, type OnEventMetadata } from './on-event.decorator.js';
 import { misplacedListeners } from './misplaced-listeners.js';
 
-export interface HandlerDefaults {
+export interface HandlerDefaults extends ConsumerDefaults {
   /** Prefix of queue names. */
   readonly service: string;
   /** Name of the outbox instance; handlers of others are none of its business. */
   readonly outbox: string;
   /** Names of all outboxes of the application. */
   readonly outboxes: readonly string[];
-  readonly prefetch: number;
-  readonly retry: RetryPolicy;
 }
 
 /** Finds the `@OnEvent()` methods of every provider and controller. */
@@ -75,7 +73,6 @@ export class HandlerExplorer {
   ): Handler {
     const name = nameOf(prototype, method);
     const { patterns, event, options } = metadata;
-    const { service, prefetch, retry } = this.defaults;
     check.assertPatterns(name, patterns);
     check.assertKnown(name, options);
     check.assertPayloadFirst(name, prototype, method);
@@ -84,10 +81,9 @@ export class HandlerExplorer {
     const ordinal = index === 0 ? '' : `.${index + 1}`;
     return {
       name,
-      queue: check.queueName(name, options.queue ?? `${service}.${name}${ordinal}`),
+      queue: check.queueName(name, options.queue ?? `${this.defaults.service}.${name}${ordinal}`),
       patterns,
-      prefetch: check.prefetch(name, options.prefetch ?? prefetch),
-      retry: options.retry === undefined ? retry : check.retry(name, options.retry),
+      ...handlerSettings(name, options, this.defaults),
       form: shape.form,
       invoke: this.invoker.invokeFor({
         ...targetOf(wrapper, prototype),

@@ -1,0 +1,27 @@
+import type { RetryPolicy } from '../policy/retry.js';
+import * as check from './handler-checks.js';
+import type { Handler } from './handler.js';
+import type { OnEventOptions } from './on-event.decorator.js';
+
+/** How handlers consume that do not say otherwise. */
+export interface ConsumerDefaults {
+  readonly prefetch: number;
+  readonly retry: RetryPolicy;
+}
+
+export type HandlerSettings = Pick<Handler, keyof ConsumerDefaults>;
+
+/**
+ * How one handler consumes: as its own options say, else as the module's.
+ * @throws {InvalidHandlerError} for an option that is wrong
+ */
+export function handlerSettings(
+  handler: string,
+  options: OnEventOptions,
+  defaults: ConsumerDefaults,
+): HandlerSettings {
+  return {
+    prefetch: check.prefetch(handler, options.prefetch ?? defaults.prefetch),
+    retry: options.retry === undefined ? defaults.retry : check.retry(handler, options.retry),
+  };
+}
