@@ -11,6 +11,7 @@ import { WakeUp } from './emit/wake-up.js';
 import { Codecs } from './event/codecs/codecs.js';
 import { Tracking } from './event/tracking.js';
 import { Lifecycle } from './lifecycle/lifecycle.js';
+import { TracingSlot } from './lifecycle/tracing.js';
 import type { ResolvedOptions } from './options/schema.js';
 import { settledWithin } from './policy/deadline.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
@@ -25,6 +26,7 @@ import type { OutboxStore } from './store/store.js';
 export interface OutboxParts {
   readonly options: ResolvedOptions;
   readonly lifecycle: Lifecycle;
+  readonly tracing: TracingSlot;
   readonly store: OutboxStore;
   readonly broker: RabbitMq;
   readonly hooks: TransactionHooks;
@@ -42,6 +44,7 @@ export async function assemble(
   registry: JobRegistry | undefined,
 ): Promise<OutboxParts> {
   const { storage, emit, relay, rabbitmq, retention, consumers } = options;
+  const tracing = new TracingSlot();
   const lifecycle = new Lifecycle(name, new Logger('OutboxLifecycle'));
   const names = storageNames(dataSource, storage);
   applyTableNames(dataSource, names);
@@ -65,6 +68,7 @@ export async function assemble(
       mode: rabbitmq.topology,
       maxRedeliveries: consumers.maxRedeliveries,
       publishTimeout: relay.publishTimeout,
+      onChannel: (channel) => tracing.active?.takeOver(channel),
     },
     lifecycle,
     new Logger('OutboxBroker'),
@@ -81,10 +85,11 @@ export async function assemble(
   const logger = new Logger('OutboxRelay');
   const settings = { ...relay, ...relay.retry, unroutable: rabbitmq.unroutable, exchange: rabbitmq.exchange };
   const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger, lifecycle);
-  wakeUp.onSignal(() => outboxRelay.wake());
+  wakeUp.onSignal(() => tracing.untraced(() => outboxRelay.wake()));
   return {
     options,
     lifecycle,
+    tracing,
     store,
     broker,
     hooks,
@@ -96,6 +101,7 @@ export async function assemble(
       tracking,
       { ...emit, codecs, format: options.format, source: options.service },
       lifecycle,
+      tracing,
       new Logger('Outbox'),
     ),
     relay: outboxRelay,
@@ -105,6 +111,7 @@ export async function assemble(
       new MessageReader(codecs),
       tracking,
       lifecycle,
+      tracing,
       new Logger('OutboxConsumers'),
     ),
   };
@@ -120,8 +127,15 @@ function together(emissions: readonly Emission[]): Emission {
   };
 }
 
-/** Starts what this process is for. Consumers last: by then what their handlers need is running. */
-export async function start(parts: OutboxParts, handlers: Parameters<Consumers['start']>[0]): Promise<void> {
+type Handlers = Parameters<Consumers['start']>[0];
+
+/** Starts what this process is for. None of it belongs to the trace of whoever starts us. */
+export function start(parts: OutboxParts, handlers: Handlers): Promise<void> {
+  return parts.tracing.untraced(() => startParts(parts, handlers));
+}
+
+/** Consumers last: by then what their handlers need is running. */
+async function startParts(parts: OutboxParts, handlers: Handlers): Promise<void> {
   const { options, broker, relay, pruner, consumers } = parts;
   const consuming = handlers.length > 0;
   // Handlers publish, too: their retries and dead letters.

@@ -163,8 +163,7 @@ function moduleOf(
     {
       provide: getObservedOutboxToken(name),
       inject: [PARTS],
-      useFactory: (parts: OutboxParts) =>
-        new ObservedOutbox(name, parts.lifecycle, parts.options.relay.enabled, parts),
+      useFactory: (parts: OutboxParts) => new ObservedOutbox(name, parts),
     },
     {
       provide: getOutboxEventPublisherToken(name),

@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
 import type { Tracking } from '../event/tracking.js';
 import type { Telling } from '../lifecycle/lifecycle.js';
+import type { TracingSlot } from '../lifecycle/tracing.js';
 import { settledWithin } from '../policy/deadline.js';
 import { DeliveryPipeline } from './delivery.js';
 import { DeliveryTeller } from './delivery-teller.js';
@@ -28,6 +29,7 @@ export class Consumers {
     private readonly reader: MessageReader,
     private readonly tracking: Tracking,
     private readonly lifecycle: Telling,
+    private readonly tracing: TracingSlot,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {}
 
@@ -73,6 +75,7 @@ export class Consumers {
       this.tracking,
       this.stopping.signal,
       new DeliveryTeller(this.lifecycle, queue.name),
+      this.tracing,
       this.logger,
     );
     this.subscriptions.set(

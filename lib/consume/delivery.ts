@@ -2,6 +2,7 @@ import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subscriber.js';
 import { matchesPattern } from '../event/pattern.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
+import type { TracingSlot } from '../lifecycle/tracing.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
 import { durationText } from '../policy/duration.js';
 import type { DeliveryTeller } from './delivery-teller.js';
@@ -33,6 +34,7 @@ export class DeliveryPipeline {
     /** Aborts when waiting is over: what is not settled then goes back to its queue. */
     private readonly stopping: AbortSignal,
     private readonly teller: DeliveryTeller,
+    private readonly tracing: Pick<TracingSlot, 'active'>,
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
   ) {}
 
@@ -42,7 +44,7 @@ export class DeliveryPipeline {
     const handler = this.handlerFor(message);
     this.teller.received(message, handler);
     const started = performance.now();
-    const outcome = handler ? await this.run(handler, opened, delivery) : unmatched(message, this.queue);
+    const outcome = handler ? await this.trace(handler, opened, delivery) : unmatched(message, this.queue);
     const duration = performance.now() - started;
     const safe = await this.secure(message, delivery, outcome);
     if (!safe) return delivery.requeue();
@@ -58,6 +60,12 @@ export class DeliveryPipeline {
     if (direct && handlers.length === 1) return handlers[0];
     const known = direct ? type : routingKey;
     return handlers.find(({ patterns }) => patterns.some((pattern) => matchesPattern(pattern, known)));
+  }
+
+  private trace(handler: Handler, opened: OpenedMessage, delivery: Delivery): Promise<Outcome> {
+    const run = () => this.run(handler, opened, delivery);
+    const where = { queue: this.queue.name, handler: handler.name };
+    return this.tracing.active?.handling([opened.message], where, run) ?? run();
   }
 
   private async run(handler: Handler, opened: OpenedMessage, { lost }: Delivery): Promise<Outcome> {

@@ -4,11 +4,12 @@ import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 import { TransactionAlreadyRunningError } from '../errors/transaction-already-running.error.js';
 import { TransactionRequiredError } from '../errors/transaction-required.error.js';
 import { isEventId } from '../event/event-id.js';
-import type { NewEvent } from '../event/envelope.js';
+import type { EventHeaders, NewEvent } from '../event/envelope.js';
 import type { EventType, PayloadOf } from '../event/registry.js';
 import type { Tracking } from '../event/tracking.js';
 import { eventRef } from '../lifecycle/event-ref.js';
 import type { Telling } from '../lifecycle/lifecycle.js';
+import type { TracingSlot } from '../lifecycle/tracing.js';
 import type { OutboxStore } from '../store/store.js';
 import type { AmbientTransaction } from './ambient-transaction.js';
 import { classEvent, emitCall, type EmitCall, type EventToWrite } from './emit-arguments.js';
@@ -33,6 +34,7 @@ export class OutboxService {
     private readonly chain: Tracking,
     private readonly defaults: EmitDefaults,
     private readonly lifecycle: Pick<Telling, 'heard'>,
+    private readonly tracing: Pick<TracingSlot, 'active'>,
     private readonly logger: Pick<Logger, 'log'>,
   ) {}
 
@@ -139,7 +141,23 @@ export class OutboxService {
     return this.append(this.transactionFor(tx, events[0]?.type), events, this.chain.current());
   }
 
-  private async append(
+  private append(
+    transaction: QueryRunner,
+    events: readonly EventToWrite[],
+    chain: ReturnType<Tracking['current']>,
+  ): Promise<string[]> {
+    const { active } = this.tracing;
+    if (!active) return this.insert(transaction, events, chain);
+    return active.emitting(events, (carrier) =>
+      this.insert(
+        transaction,
+        events.map((event) => carrying(event, carrier)),
+        chain,
+      ),
+    );
+  }
+
+  private async insert(
     transaction: QueryRunner,
     events: readonly EventToWrite[],
     chain: ReturnType<Tracking['current']>,
@@ -174,6 +192,12 @@ export class OutboxService {
         : `${rows.length - written} of ${rows.length} events are`;
     this.logger.log(`${which} in the outbox already: an id is written once.`);
   }
+}
+
+/** The event with the headers a tracer adds; the emitter's own go first. */
+function carrying(event: EventToWrite, carrier: EventHeaders): EventToWrite {
+  const { options } = event;
+  return { ...event, options: { ...options, headers: { ...carrier, ...options.headers } } };
 }
 
 /** `{ type, payload, ...options }` or an instance of an event class. */

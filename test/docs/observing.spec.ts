@@ -4,9 +4,15 @@ import { readDocument, tableOf } from './documents.js';
 describe('docs/observing.md', () => {
   const plain = (cell = '') => cell.replaceAll('`', '');
 
-  test('has every metric, with its kind, its labels and what it is, and no other', () => {
+  test('has every metric, with its kind, its labels, what it is and its other name, and no others', () => {
     const rows = tableOf(readDocument('docs/observing.md'), 'Metric', 'Kind').map((row) => row.map(plain));
-    const metrics = METRICS.map(({ name, kind, labels, help }) => [name, kind, labels.join(', '), help]);
+    const metrics = METRICS.map(({ name, kind, labels, help, otelName }) => [
+      name,
+      kind,
+      labels.join(', '),
+      help,
+      otelName,
+    ]);
     expect(rows).toEqual(metrics);
   });
 });

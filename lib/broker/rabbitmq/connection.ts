@@ -20,6 +20,8 @@ export interface RabbitConnectionSettings {
   /** Milliseconds. */
   readonly reconnectDelay: number;
   readonly socket?: object | undefined;
+  /** Gets every channel as it is opened, before anything is done on it. */
+  readonly onChannel?: ((channel: object) => void) | undefined;
   readonly logger: Pick<Logger, 'log' | 'warn'>;
 }
 
@@ -95,13 +97,13 @@ export class RabbitConnection {
   }
 
   /** @throws {BrokerUnavailableError} while there is no connection. */
-  openChannel(): Promise<Channel> {
-    return this.model().createChannel();
+  async openChannel(): Promise<Channel> {
+    return this.opened(await this.model().createChannel());
   }
 
   /** @throws {BrokerUnavailableError} while there is no connection. */
-  openConfirmChannel(): Promise<ConfirmChannel> {
-    return this.model().createConfirmChannel();
+  async openConfirmChannel(): Promise<ConfirmChannel> {
+    return this.opened(await this.model().createConfirmChannel());
   }
 
   /** Cuts the connection, and a new one is made: for a peer that no longer answers, nor would answer a close. */
@@ -131,6 +133,11 @@ export class RabbitConnection {
     this.listeners.clear();
     await settledWithin(Promise.resolve(this.manager?.close()), ANSWER_TIMEOUT);
     this.over.abort();
+  }
+
+  private opened<T extends object>(channel: T): T {
+    this.settings.onChannel?.(channel);
+    return channel;
   }
 
   private model(): ChannelModel {

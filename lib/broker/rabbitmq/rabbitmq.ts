@@ -15,6 +15,7 @@ export interface RabbitMqSettings extends TopologySettings {
   readonly reconnectDelay: number;
   readonly publishTimeout: number;
   readonly socket?: object | undefined;
+  readonly onChannel?: ((channel: object) => void) | undefined;
 }
 
 /** How long a start waits for a broker that does not answer, in milliseconds. It then goes on without. */
