@@ -5,9 +5,9 @@
  * (https://www.rabbitmq.com/docs/confirms#consumer-acks-multiple-parameter), so it never passes one whose handler still
  * runs: that message would be lost if the process died.
  */
-export class Acks {
+export class Acks<Delivery extends { readonly tag: number }> {
   /** Settled here; the broker is not told yet. */
-  private done: number[] = [];
+  private done: Delivery[] = [];
   private turn: NodeJS.Immediate | undefined;
 
   /**
@@ -16,11 +16,11 @@ export class Acks {
    */
   constructor(
     private readonly lowestUnsettled: () => number,
-    private readonly send: (tag: number, multiple: boolean) => void,
+    private readonly send: (delivery: Delivery, multiple: boolean) => void,
   ) {}
 
-  ack(tag: number): void {
-    this.done.push(tag);
+  ack(delivery: Delivery): void {
+    this.done.push(delivery);
     this.turn ??= setImmediate(() => this.flush());
   }
 
@@ -29,10 +29,15 @@ export class Acks {
     const { done } = this;
     this.forget();
     const lowest = this.lowestUnsettled();
-    const covered = done.filter((tag) => tag < lowest);
-    const apart = done.filter((tag) => tag > lowest);
-    if (covered.length > 0) this.trySend(Math.max(...covered), covered.length > 1);
-    for (const tag of apart) this.trySend(tag, false);
+    const covered = done.filter(({ tag }) => tag < lowest);
+    const apart = done.filter(({ tag }) => tag > lowest);
+    const [first, ...more] = covered;
+    const highest = more.reduce(
+      (high, delivery) => (delivery.tag > (high?.tag ?? 0) ? delivery : high),
+      first,
+    );
+    if (highest) this.trySend(highest, covered.length > 1);
+    for (const delivery of apart) this.trySend(delivery, false);
   }
 
   /** The channel is gone: tags mean something on their own channel only. */
@@ -42,9 +47,9 @@ export class Acks {
     this.done = [];
   }
 
-  private trySend(tag: number, multiple: boolean): void {
+  private trySend(delivery: Delivery, multiple: boolean): void {
     try {
-      this.send(tag, multiple);
+      this.send(delivery, multiple);
     } catch {
       // The channel is being closed.
     }

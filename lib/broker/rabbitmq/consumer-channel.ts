@@ -1,4 +1,4 @@
-import type { Channel, ConsumeMessage, Message } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import { settledWithin } from '../../policy/deadline.js';
 import type { Delivery, IncomingMessage } from '../subscriber.js';
 import { Acks } from './acks.js';
@@ -9,7 +9,7 @@ import { fromDelivery } from './incoming.js';
 export class ConsumerChannel {
   /** By delivery tag. The broker numbers upwards, and a Map keeps that order: the first is the lowest. */
   private readonly unsettled = new Map<number, ChannelDelivery>();
-  private readonly acks: Acks;
+  private readonly acks: Acks<ChannelDelivery>;
   private consumerTag: string | undefined;
   private retired = false;
 
@@ -19,7 +19,8 @@ export class ConsumerChannel {
   constructor(private readonly channel: Channel) {
     this.acks = new Acks(
       () => this.lowestUnsettled(),
-      (deliveryTag, multiple) => channel.ack({ fields: { deliveryTag } } as Message, multiple),
+      // The very message that was delivered: instrumentation of amqplib knows what it began for it by nothing else.
+      ({ raw }, multiple) => channel.ack(raw, multiple),
     );
     let reason = 'the channel was closed with the connection';
     channel.on('error', (error: Error) => {
@@ -62,7 +63,7 @@ export class ConsumerChannel {
 
   ack(delivery: ChannelDelivery): void {
     if (!this.settle(delivery)) return;
-    this.acks.ack(delivery.tag);
+    this.acks.ack(delivery);
     if (this.retired) this.closeWhenIdle();
   }
 

@@ -30,14 +30,14 @@ function channel(count: number) {
     broker.deliver(tag);
     running.add(tag);
   }
-  const acks = new Acks(
+  const acks = new Acks<{ readonly tag: number }>(
     () => running.values().next().value ?? Infinity,
-    (tag, multiple) => broker.ack(tag, multiple),
+    ({ tag }, multiple) => broker.ack(tag, multiple),
   );
   const handled = (...tags: number[]) => {
     for (const tag of tags) {
       running.delete(tag);
-      acks.ack(tag);
+      acks.ack({ tag });
     }
   };
   return { broker, running, acks, handled };
