@@ -150,6 +150,18 @@ async function startParts(parts: OutboxParts, handlers: Handlers): Promise<void>
   if (consuming) await consumers.start(handlers);
 }
 
+/** Starts handlers that were not known when the rest was started. */
+export async function startConsuming(
+  { broker, consumers }: OutboxParts,
+  handlers: Parameters<Consumers['start']>[0],
+): Promise<void> {
+  if (handlers.length === 0) return;
+  await broker.connect({ publishing: true, consuming: true });
+  await consumers.prepare(handlers);
+  await broker.startPublishing();
+  await consumers.start(handlers);
+}
+
 /** Nothing new begins from here on. A broker that does not answer the cancel is not waited for. */
 export async function halt({ options, relay, consumers }: OutboxParts): Promise<void> {
   relay.stop();

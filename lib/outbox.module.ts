@@ -4,6 +4,7 @@ import {
   Module,
   type BeforeApplicationShutdown,
   type DynamicModule,
+  type ExistingProvider,
   type FactoryProvider,
   type ModuleMetadata,
   type OnApplicationBootstrap,
@@ -21,6 +22,8 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { HandlerExplorer } from './consume/explorer.js';
+import { assertDisjoint, assertNewQueues } from './consume/handler-checks.js';
+import { HandlerIntake } from './consume/handler-intake.js';
 import type { Handler } from './consume/handler.js';
 import { Invoker } from './consume/invoker.js';
 import { announceGlobalGuards } from './consume/nest-contexts.js';
@@ -29,9 +32,10 @@ import { InvalidOptionError } from './errors/invalid-option.error.js';
 import type { OutboxOptions } from './options/options.js';
 import { resolveOptions } from './options/resolve-options.js';
 import type { ResolvedOptions } from './options/schema.js';
-import { assemble, close, halt, start, type OutboxParts } from './outbox.assembly.js';
+import { assemble, close, halt, start, startConsuming, type OutboxParts } from './outbox.assembly.js';
 import {
   DEFAULT_OUTBOX,
+  getHandlerIntakeToken,
   getObservedOutboxToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
@@ -74,11 +78,20 @@ export interface OutboxModuleExtras {
 
 const OPTIONS = Symbol('nestjs-rabbitmq-outbox:options');
 const NAME = Symbol('nestjs-rabbitmq-outbox:name');
+const INTAKE = Symbol('nestjs-rabbitmq-outbox:intake');
 const PARTS = Symbol('nestjs-rabbitmq-outbox:parts');
+
+/** @throws {InvalidHandlerError} for two handlers that would share an event */
+function disjoint(handlers: readonly Handler[]): readonly Handler[] {
+  assertDisjoint(handlers);
+  return handlers;
+}
 
 /** The transactional outbox. Import it once, with `forRoot()` or `forRootAsync()`. */
 @Module({})
 export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  private started: readonly Handler[] = [];
+
   static forRoot(options: OutboxOptions & OutboxModuleExtras): DynamicModule {
     const { name, isGlobal, ...given } = options;
     const provider = { provide: OPTIONS, useFactory: () => resolveOptions(given) };
@@ -96,6 +109,7 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
   constructor(
     @Inject(NAME) private readonly name: string,
     @Inject(PARTS) private readonly parts: OutboxParts,
+    @Inject(INTAKE) private readonly intake: HandlerIntake,
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     private readonly moduleRef: ModuleRef,
@@ -104,7 +118,10 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
 
   async onApplicationBootstrap(): Promise<void> {
     try {
-      await start(this.parts, this.handlers());
+      const found = this.handlers();
+      const brought = this.intake.open((late) => this.startLate(late));
+      this.started = disjoint([...found, ...brought]);
+      await start(this.parts, this.started);
     } catch (error) {
       // Nest calls no shutdown hook after a failed start: open connections would keep the process alive.
       await this.onModuleDestroy();
@@ -119,6 +136,13 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
 
   async beforeApplicationShutdown(): Promise<void> {
     await close(this.parts);
+  }
+
+  /** Those of a microservice that listens after the application has started. */
+  private async startLate(late: readonly Handler[]): Promise<void> {
+    assertNewQueues(late, this.started);
+    this.started = disjoint([...this.started, ...late]);
+    await startConsuming(this.parts, late);
   }
 
   private handlers(): Handler[] {
@@ -152,7 +176,7 @@ function moduleOf(
   { dataSource = 'default', name = DEFAULT_OUTBOX, isGlobal = true }: Shape,
   options: Provider[],
 ): DynamicModule {
-  const exported: Array<FactoryProvider<unknown>> = [
+  const exported: Array<FactoryProvider<unknown> | ExistingProvider<unknown>> = [
     { provide: getOutboxToken(name), inject: [PARTS], useFactory: ({ service }: OutboxParts) => service },
     { provide: getOutboxRelayToken(name), inject: [PARTS], useFactory: ({ relay }: OutboxParts) => relay },
     {
@@ -160,6 +184,7 @@ function moduleOf(
       inject: [PARTS],
       useFactory: ({ lifecycle }: OutboxParts) => new OutboxLifecycle(lifecycle),
     },
+    { provide: getHandlerIntakeToken(name), useExisting: INTAKE },
     {
       provide: getObservedOutboxToken(name),
       inject: [PARTS],
@@ -178,6 +203,15 @@ function moduleOf(
     providers: [
       ...options,
       { provide: NAME, useValue: name },
+      {
+        provide: INTAKE,
+        inject: [OPTIONS, DiscoveryService, MetadataScanner],
+        useFactory: (
+          { service, consumers }: ResolvedOptions,
+          discovery: DiscoveryService,
+          scanner: MetadataScanner,
+        ) => new HandlerIntake(service, consumers, discovery, scanner),
+      },
       {
         provide: PARTS,
         // The application's registry if it has one. Importing ScheduleModule here would run its cron jobs twice.

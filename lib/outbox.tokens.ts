@@ -1,4 +1,5 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
+import { HandlerIntake } from './consume/handler-intake.js';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { OutboxService } from './emit/outbox.service.js';
 import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
@@ -22,6 +23,10 @@ export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): Inj
 
 export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxLifecycle, name);
+
+/** For the face that brings handlers; not part of what users import. */
+export const getHandlerIntakeToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(HandlerIntake, name);
 
 /** For the faces that observe; not part of what users import. */
 export const getObservedOutboxToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>

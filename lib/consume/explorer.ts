@@ -30,11 +30,10 @@ export class HandlerExplorer {
     private readonly logger: Pick<Logger, 'warn'>,
   ) {}
 
-  /** @throws {InvalidHandlerError} for a wrong pattern or option, or two handlers that would share an event */
+  /** @throws {InvalidHandlerError} for a wrong pattern or option */
   explore(): Handler[] {
     const wrappers = distinct([...this.discovery.getProviders(), ...this.discovery.getControllers()]);
     const handlers = wrappers.flatMap((wrapper) => this.handlersOf(wrapper));
-    check.assertDisjoint(handlers);
     this.warnOfWrongImports(wrappers);
     return handlers;
   }

@@ -86,6 +86,18 @@ export function retry(handler: string, options: Parameters<typeof resolveRetry>[
   }
 }
 
+/** A queue's handlers are known when it is consumed, or its messages would go to those that are there. */
+export function assertNewQueues(late: readonly Handler[], started: readonly Handler[]): void {
+  for (const { name, queue } of late) {
+    const other = started.find((handler) => handler.queue === queue);
+    if (!other) continue;
+    throw new InvalidHandlerError(
+      name,
+      `queue "${queue}" is consumed already, by ${other.name}. Start microservices before the application, or give it a queue of its own.`,
+    );
+  }
+}
+
 /** Handlers may share a queue only if no event is for two of them: the queue holds one copy of each. */
 export function assertDisjoint(handlers: readonly Handler[]): void {
   handlers.forEach((handler, index) => {

@@ -1,0 +1,44 @@
+import {
+  PATTERN_EXTRAS_METADATA,
+  PATTERN_HANDLER_METADATA,
+  PATTERN_METADATA,
+} from '@nestjs/microservices/constants.js';
+import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
+import type { ControllerMethod } from '../consume/handler-intake.js';
+
+/** An `@EventPattern()` method of one controller. */
+export interface PatternMethod {
+  /** `Class.method`. */
+  readonly name: string;
+  readonly method: object;
+  readonly extras: object;
+  /** How many callbacks Nest registers for it: one for each pattern. */
+  readonly patterns: number;
+}
+
+export const patternMethods = (methods: readonly ControllerMethod[]): PatternMethod[] =>
+  methods.flatMap(({ name, method }) => {
+    if (Reflect.getMetadata(PATTERN_HANDLER_METADATA, method) !== PatternHandler.EVENT) return [];
+    const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method) as object;
+    const patterns = (Reflect.getMetadata(PATTERN_METADATA, method) as unknown[]).length;
+    return [{ name, method, extras, patterns }];
+  });
+
+/**
+ * Finds the method behind each callback that Nest registers. Nest does not name it, but hands on the very object that the
+ * decorator has put on it; controllers that inherit a method share that object, and are registered in order.
+ */
+export class CallbackNames {
+  private readonly open: Array<{ readonly method: PatternMethod; left: number }>;
+
+  constructor(methods: readonly PatternMethod[]) {
+    this.open = methods.map((method) => ({ method, left: method.patterns }));
+  }
+
+  nameOf(extras: object | undefined, pattern: string): string {
+    const found = this.open.find(({ method, left }) => left > 0 && method.extras === extras);
+    if (!found) return pattern;
+    found.left -= 1;
+    return found.method.name;
+  }
+}

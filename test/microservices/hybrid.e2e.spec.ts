@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { Logger, ValidationPipe, type INestApplication, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { InvalidHandlerError } from 'nestjs-rabbitmq-outbox';
+import { OutboxTransportStrategy } from 'nestjs-rabbitmq-outbox/microservices';
+import { openStage, type Stage } from '../consume/stage.js';
+import { eventually } from '../support/outbox-app.js';
+import { appModule } from './app-module.js';
+import { Boss, calls, Clash, Events, North, Scoped, South, Wrong, type Call } from './handlers.js';
+
+const warnings: string[] = [];
+let stage: Stage;
+let app: INestApplication;
+
+beforeAll(async () => {
+  stage = await openStage();
+  jest
+    .spyOn(Logger.prototype, 'warn')
+    .mockImplementation((message: unknown) => void warnings.push(String(message)));
+  const module = appModule(stage.playground, { controllers: [Events, Scoped, North, South] });
+  app = await NestFactory.create(module, { logger: false });
+  app.connectMicroservice({ strategy: app.get(OutboxTransportStrategy) });
+  await app.startAllMicroservices();
+  await app.init();
+});
+
+afterEach(() => {
+  calls.length = 0;
+});
+
+afterAll(async () => {
+  await app?.close();
+  await stage?.close();
+});
+
+const callsOf = (handler: string, count = 1): Promise<Call[]> =>
+  eventually(() => {
+    const found = calls.filter((call) => call.handler === handler);
+    return found.length >= count && found;
+  });
+
+const errorOf = async (handler: string) => {
+  const { headers } = (await stage.deadLetter(stage.queue(handler))).properties;
+  return {
+    type: headers?.['outbox-error-type'] as string,
+    message: headers?.['outbox-error-message'] as string,
+  };
+};
+
+describe('an @EventPattern() method', () => {
+  test('consumes a queue of its own, named as those of @OnEvent()', async () => {
+    await stage.publish('plain', { n: 1 });
+    expect((await callsOf('plain'))[0]?.payload).toEqual({ n: 1 });
+    expect((await stage.look(stage.queue('Events.plain'))).consumerCount).toBe(1);
+  });
+
+  test('takes patterns as RabbitMQ has them, several on one queue, and the context by @Ctx()', async () => {
+    const ids = [await stage.publish('wild.card', 1), await stage.publish('to.the.very.end', 2)];
+    const found = await callsOf('wild', 2);
+    expect(found.map(({ context }) => `${context?.id} ${context?.routingKey}`).sort()).toEqual(
+      [`${ids[0]} wild.card`, `${ids[1]} to.the.very.end`].sort(),
+    );
+    expect(found[0]?.context?.queue).toBe(stage.queue('Events.wild'));
+  });
+
+  test('is retried as its extras say, and its dead letter has the error that it threw', async () => {
+    await stage.publish('many');
+    expect(await errorOf('Events.failing')).toEqual({ type: 'TypeError', message: 'not this time' });
+    expect(calls.map(({ context }) => context?.attempt)).toEqual([1, 2, 3]);
+  });
+
+  test('fails with what its Observable fails with', async () => {
+    await stage.publish('observable');
+    expect(await errorOf('Events.observable')).toEqual({ type: 'TypeError', message: 'in a stream' });
+  });
+
+  test('decides by Reject, Abort and Retry', async () => {
+    await stage.publish('signal', { what: 'abort' });
+    await stage.publish('signal', { what: 'reject' });
+    expect(await errorOf('Events.signal')).toEqual({ type: 'Reject', message: 'never' });
+    const id = await stage.publish('signal', { what: 'retry' });
+    const copy = await eventually(() => stage.take(`${stage.playground.name}.retry.2h`));
+    expect(copy.properties.messageId).toBe(id);
+    await stage.publish('signal', { what: 'rpc' });
+    await eventually(() => stage.take(`${stage.playground.name}.retry.1h`));
+    expect(await stage.take(`${stage.queue('Events.signal')}.dlq`)).toBeUndefined();
+  });
+
+  test('is a dead letter at once when a pipe refuses the payload', async () => {
+    await stage.publish('checked', { cents: 'few' });
+    const { type, message } = await errorOf('Events.checked');
+    expect(type).toBe('BadRequestException');
+    expect(message).toMatch(/cents must be an integer/);
+    expect(calls).toEqual([]);
+  });
+
+  test('that a guard refuses ends in its dead letters, with what Nest says', async () => {
+    await stage.publish('guarded');
+    expect((await errorOf('Events.guarded')).message).toMatch(/Forbidden resource/);
+    expect(calls).toEqual([]);
+  });
+
+  test('has its errors dealt with by filters that return a value, and by no others', async () => {
+    await stage.publish('filtered', { what: 'forgive' });
+    await callsOf('forgiven');
+    await stage.publish('filtered', { what: 'grumble' });
+    expect(await errorOf('Events.filtered')).toEqual({ type: 'SyntaxError', message: 'grumble' });
+  });
+
+  test('of a request-scoped controller runs on a new one for each event, and fails as others do', async () => {
+    const first = await stage.publish('scoped', {});
+    await stage.publish('scoped', { fail: true });
+    expect(await errorOf('Scoped.handle')).toEqual({ type: 'RangeError', message: 'scoped failure' });
+    const found = await callsOf('scoped', 2);
+    expect(found[0]).toMatchObject({ payload: { same: true }, context: { id: first } });
+    expect(new Set(found.map(({ payload }) => (payload as { number: number }).number)).size).toBe(2);
+  });
+
+  test('that two controllers inherit is a handler of each', async () => {
+    await stage.publish('inherited', { n: 1 });
+    await callsOf('North');
+    await callsOf('South');
+    for (const handler of ['North.inherited', 'South.inherited'])
+      expect((await stage.look(stage.queue(handler))).consumerCount).toBe(1);
+  });
+
+  test('for this transport is consumed; those for others, and requests, are not', async () => {
+    await stage.publish('ours');
+    await callsOf('ours');
+    for (const handler of ['Events.theirs', 'Events.request', 'Events.object'])
+      await expect(stage.look(stage.queue(handler))).rejects.toThrow(/NOT_FOUND/);
+    expect(warnings).toContain(
+      'Events.object is not consumed: types of events are strings, not {"cmd":"object"}.',
+    );
+  });
+
+  test('works beside @OnEvent()', async () => {
+    await stage.publish('beside', { n: 1 });
+    expect((await callsOf('beside'))[0]?.payload).toEqual({ n: 1 });
+  });
+
+  test('gets a message that was put straight on its queue', async () => {
+    await stage.send(stage.queue('Events.wild'), '{"n":1}', { messageId: randomUUID() });
+    expect((await callsOf('wild'))[0]?.payload).toEqual({ n: 1 });
+  });
+});
+
+/** Another application, which listens after it has started. */
+async function late(
+  ...controllers: Type[]
+): Promise<{ other: INestApplication; listening: Promise<unknown> }> {
+  const other = await NestFactory.create(appModule(stage.playground, { controllers }), { logger: false });
+  const microservice = other.connectMicroservice({ strategy: other.get(OutboxTransportStrategy) });
+  microservice.useGlobalPipes(new ValidationPipe());
+  await other.init();
+  return { other, listening: other.startAllMicroservices() };
+}
+
+describe('a microservice that listens after its application has started', () => {
+  test('consumes from then on', async () => {
+    const { other, listening } = await late(Boss);
+    await listening;
+    await stage.publish('boss', { n: 1 });
+    expect((await callsOf('boss'))[0]?.payload).toEqual({ n: 1 });
+    await other.close();
+  });
+
+  test.each([
+    ['options that are wrong', Wrong, /@OnEvent\(\) on Wrong\.handle: prefetch must be an integer/],
+    ['a queue that is consumed already', Clash, /queue ".*\.shared" is consumed already, by Clash\.first\./],
+  ])('fails to listen for %s, by name', async (_what, controller, message) => {
+    const { other, listening } = await late(controller(`${stage.playground.name}.shared`));
+    await expect(listening).rejects.toThrow(InvalidHandlerError);
+    await expect(listening).rejects.toThrow(message);
+    await other.close();
+  });
+});
