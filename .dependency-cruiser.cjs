@@ -110,7 +110,11 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^lib/',
-        pathNot: [room('consume', 'dashboard', 'microservices'), '^lib/outbox\\.module\\.ts$'],
+        pathNot: [
+          room('consume', 'dashboard', 'microservices'),
+          '^lib/observe/terminus/',
+          '^lib/outbox\\.module\\.ts$',
+        ],
       },
       to: { path: npm('@nestjs'), pathNot: npm('@nestjs/common', '@nestjs/schedule') },
     },
@@ -120,6 +124,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/', pathNot: room('microservices') },
       to: { path: npm('@nestjs/microservices') },
+    },
+    {
+      name: 'optional-peers-behind-faces',
+      comment: 'What the module loads must not load a package that not everybody has',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: OPTIONAL },
+      to: { path: npm('prom-client', '@opentelemetry', '@nestjs/terminus') },
     },
     {
       name: 'nest-by-type-only',

@@ -9,7 +9,8 @@ import { OutboxRelay } from './relay/relay.js';
 /** Name of an instance that was given none. */
 export const DEFAULT_OUTBOX = 'default';
 
-const tokenOf = (part: { name: string }, name: string): InjectionToken =>
+/** The class itself for the default instance, so that it is injected by its type. */
+export const tokenOf = (part: { name: string }, name: string = DEFAULT_OUTBOX): InjectionToken =>
   name === DEFAULT_OUTBOX ? (part as unknown as InjectionToken) : `${name}${part.name}`;
 
 /** What `OutboxService` of the instance `name` is injected by: the class itself for the default one. */

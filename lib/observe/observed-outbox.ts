@@ -6,6 +6,8 @@ import type { RelayStats } from '../relay/relay-stats.js';
 
 /** What the optional faces (metrics, tracing, health) get to see of one outbox. */
 export class ObservedOutbox {
+  private asking: Promise<RelayStats> | undefined;
+
   constructor(
     readonly name: string,
     private readonly parts: {
@@ -40,9 +42,17 @@ export class ObservedOutbox {
     return this.parts.options.rabbitmq.exchange;
   }
 
-  /** Rejects when the database does not answer. */
+  /**
+   * Rejects when the database refuses. One question at a time: to a database that does not answer, every scrape and
+   * every probe would add another, until they hold all of the relay's connections.
+   */
   stats(): Promise<RelayStats> {
-    return this.parts.relay.stats();
+    this.asking ??= this.tracing
+      .untraced(() => this.parts.relay.stats())
+      .finally(() => {
+        this.asking = undefined;
+      });
+    return this.asking;
   }
 
   get links(): BrokerLinks {

@@ -267,7 +267,7 @@ describe('the numbers that Prometheus gets', () => {
     [{ types: -1 }, 'types must be a list of types, or an integer from 0 to 10000, got -1'],
     [{ types: [1] as never }, 'types must be'],
     [{ table: 'yes' as never }, 'table must be true or false, got "yes"'],
-    [{ timeout: 'soon' as never }, 'timeout must be a duration above 0, got "soon"'],
+    [{ timeout: 'soon' as never }, 'timeout must be a duration of at least 1ms, got "soon"'],
   ])('are refused with wrong options: %j', async (options, message) => {
     await expect(start({}, options)).rejects.toThrow(message);
   });

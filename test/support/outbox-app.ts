@@ -103,13 +103,15 @@ export interface TestAppSettings {
   imports?: Array<DynamicModule | Type>;
   /** Imported before the outbox. */
   importsBefore?: Array<DynamicModule | Type>;
+  /** Serves HTTP on a free port. */
+  http?: boolean;
   /** Of the application's data source, such as a logger. */
   dataSource?: Partial<PostgresDataSourceOptions>;
 }
 
 /** A Nest application on the playground: short polls, `npm test`'s servers, everything else as a user gets it. */
 export async function startApp(playground: Playground, settings: TestAppSettings = {}): Promise<TestApp> {
-  const app = await Test.createTestingModule({
+  const module = await Test.createTestingModule({
     imports: [
       ...(settings.importsBefore ?? []),
       TypeOrmModule.forRoot({
@@ -127,11 +129,14 @@ export async function startApp(playground: Playground, settings: TestAppSettings
     providers: settings.providers ?? [],
     controllers: settings.controllers ?? [],
   }).compile();
+  const http = settings.http ? module.createNestApplication() : undefined;
+  const app = (http ?? module) as TestApp['app'];
   app.useLogger(process.env['TEST_LOGS'] ? ['log', 'warn', 'error'] : false);
   await app.init().catch(async (error: unknown) => {
     await app.close(); // The data source is not the outbox's to end.
     throw error;
   });
+  await http?.listen(0, '127.0.0.1');
   const outbox = app.get(OutboxService);
   const dataSource = app.get(DataSource);
   return {

@@ -1,5 +1,6 @@
 import type { RelayStats } from '../../relay/relay-stats.js';
 import type { ObservedOutbox } from '../observed-outbox.js';
+import { within } from '../within.js';
 import { GAUGES, type MetricDefinition } from './definitions.js';
 import type { Labels, Point } from './series.js';
 
@@ -32,7 +33,8 @@ export async function readGauges(
   state: RelayState,
   settings: GaugeSettings,
 ): Promise<Gauge[]> {
-  const stats = settings.table ? await within(settings.timeout, () => outbox.stats()) : undefined;
+  const answer = settings.table ? await within(settings.timeout, outbox.stats()) : undefined;
+  const stats = answer && 'value' in answer ? answer.value : undefined;
   return [
     ...(stats ? tableGauges(stats) : []),
     ...(outbox.relays ? relayGauges(state, stats) : []),
@@ -82,16 +84,3 @@ function linkGauges({ links }: ObservedOutbox): Gauge[] {
 
 const consumerGauge = ({ consumers }: ObservedOutbox): Gauge =>
   gauge(GAUGES.consuming, ...consumers.map(({ queue, consuming }) => value(consuming, { consumer: queue })));
-
-/** `undefined` when it fails, or takes too long. */
-async function within<T>(timeout: number, work: () => Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeout);
-  });
-  try {
-    return await Promise.race([work().catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,7 +1,6 @@
-import { InvalidOptionError } from '../../errors/invalid-option.error.js';
-import { describeValue } from '../../errors/describe-value.js';
-import { milliseconds, type Duration } from '../../policy/duration.js';
+import type { Duration } from '../../policy/duration.js';
 import type { ObservedOutbox } from '../observed-outbox.js';
+import { OptionChecks } from '../option-checks.js';
 import type { MetricsSettings } from './outbox-metrics.js';
 
 export interface MetricsOptions {
@@ -22,29 +21,17 @@ export interface MetricsOptions {
 /** @throws {InvalidOptionError} naming the option and the value it got */
 export function metricsSettings(
   { types = 100, table, timeout = '2s' }: MetricsOptions,
-  outbox: ObservedOutbox,
+  outbox: Pick<ObservedOutbox, 'relays'>,
 ): MetricsSettings {
-  const problems: string[] = [];
-  const check = (option: string, value: unknown, good: boolean, rule: string) => {
-    if (!good) problems.push(`${option} must be ${rule}, got ${describeValue(value)}`);
-  };
-  check('types', types, isTypes(types), 'a list of types, or an integer from 0 to 10000');
-  check('table', table, table === undefined || typeof table === 'boolean', 'true or false');
-  const ms = duration(timeout);
-  check('timeout', timeout, ms !== undefined && ms > 0, 'a duration above 0');
-  if (problems.length > 0) throw new InvalidOptionError(problems);
-  return { types, table: table ?? outbox.relays, timeout: ms as number };
+  const checks = new OptionChecks();
+  checks.that('types', types, isTypes(types), 'a list of types, or an integer from 0 to 10000');
+  checks.that('table', table, table === undefined || typeof table === 'boolean', 'true or false');
+  const settings = { types, table: table ?? outbox.relays, timeout: checks.duration('timeout', timeout, 1) };
+  checks.done();
+  return settings;
 }
 
 function isTypes(types: unknown): boolean {
   if (Array.isArray(types)) return types.every((type) => typeof type === 'string');
   return Number.isInteger(types) && (types as number) >= 0 && (types as number) <= 10_000;
-}
-
-function duration(value: Duration): number | undefined {
-  try {
-    return milliseconds(value);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,4 @@
-import { describeValue } from '../../errors/describe-value.js';
-import { InvalidOptionError } from '../../errors/invalid-option.error.js';
+import { OptionChecks } from '../option-checks.js';
 
 export interface TracingOptions {
   /**
@@ -28,20 +27,13 @@ export const TRACING_DEFAULTS: Required<TracingOptions> = {
 /** @throws {InvalidOptionError} naming the option and the value it got */
 export function checkTracing(options: TracingOptions): Required<TracingOptions> {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const checked = { ...TRACING_DEFAULTS, ...(Object.fromEntries(given) as TracingOptions) };
-  const wrong = Object.entries(checked).filter(([option, value]) => !isLegal(option, value));
-  if (wrong.length === 0) return checked;
-  throw new InvalidOptionError(
-    wrong.map(([option, value]) => `tracing.${option} ${ruleOf(option)}, got ${describeValue(value)}`),
-  );
-}
-
-const isLegal = (option: string, value: unknown): boolean =>
-  option === 'parent'
-    ? value === 'parent' || value === 'link'
-    : option in TRACING_DEFAULTS && typeof value === 'boolean';
-
-function ruleOf(option: string): string {
-  if (!(option in TRACING_DEFAULTS)) return 'is not an option';
-  return option === 'parent' ? "must be 'parent' or 'link'" : 'must be true or false';
+  const settings = { ...TRACING_DEFAULTS, ...(Object.fromEntries(given) as TracingOptions) };
+  const { parent, ...flags } = settings;
+  const checks = new OptionChecks('tracing.');
+  checks.known(settings, Object.keys(TRACING_DEFAULTS));
+  checks.that('parent', parent, parent === 'parent' || parent === 'link', "'parent' or 'link'");
+  for (const [flag, value] of Object.entries(flags))
+    if (flag in TRACING_DEFAULTS) checks.that(flag, value, typeof value === 'boolean', 'true or false');
+  checks.done();
+  return settings;
 }
