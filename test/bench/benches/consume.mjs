@@ -1,0 +1,54 @@
+// How many messages a second a handler that does nothing gets through, beside amqplib alone and Nest's other packages.
+// Each consumer has a process of its own and finds the same queue full.
+import { inTurn, ratio } from '../measure.mjs';
+
+const EVENTS = Number(process.env.BENCH_EVENTS ?? 50_000);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
+const PREFETCH = Number(process.env.BENCH_PREFETCH ?? 100);
+const BYTES = 1_024;
+
+export default async function consume(scope) {
+  const stage = await scope.stage('consume');
+  const backlog = scope.process('backlog');
+  await backlog.call('start', stage.site);
+  const on = (consumer, body) => contender(consumer, stage, (events) => backlog.call('fill', events, body));
+  const { amqplib, ...others } = await inTurn(ROUNDS, {
+    amqplib: await on(scope.process('consume-amqplib'), PLAIN),
+    outbox: await on(scope.process('consume-outbox'), PLAIN),
+    nest: await on(scope.process('consume-nest'), NEST),
+    ...(await golevelup(scope, on)),
+  });
+  const { outbox, nest, golevelup: other } = others;
+  return {
+    figures: { amqplib, ...others },
+    ratios: {
+      raw: ratio(outbox, amqplib),
+      nest: ratio(outbox, nest),
+      ...(other && { golevelup: ratio(outbox, other) }),
+    },
+  };
+}
+
+/** JSON of `BYTES` bytes. */
+function json(make) {
+  const empty = JSON.stringify(make('')).length;
+  return Buffer.from(JSON.stringify(make('x'.repeat(BYTES - empty))));
+}
+
+const PLAIN = json((text) => ({ id: 1, text }));
+const NEST = json((text) => ({ pattern: 'bench.event', data: { id: 1, text } }));
+
+async function contender(consumer, stage, fill, options = {}) {
+  await consumer.call('start', stage.site);
+  return async () => {
+    await stage.purge();
+    await fill(EVENTS);
+    const { perSecond } = await consumer.call('consume', EVENTS, PREFETCH, options);
+    return perSecond;
+  };
+}
+
+async function golevelup(scope, on) {
+  const peer = scope.peer('golevelup');
+  return peer ? { golevelup: await on(peer, PLAIN) } : {};
+}
