@@ -83,6 +83,7 @@ export type { TableNames } from './store/postgres/tables.js';
 export { OutboxError } from './errors/outbox.error.js';
 export { BrokerUnavailableError } from './errors/broker-unavailable.error.js';
 export { ChannelLostError } from './errors/channel-lost.error.js';
+export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InvalidEventOptionError } from './errors/invalid-event-option.error.js';
 export { InvalidEventTypeError } from './errors/invalid-event-type.error.js';
 export { InvalidHandlerError } from './errors/invalid-handler.error.js';

@@ -1,14 +1,17 @@
 import type { Logger } from '@nestjs/common';
-import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
+import type { EventSubscriber } from '../broker/subscriber.js';
 import type { Tracking } from '../event/tracking.js';
 import type { Telling } from '../lifecycle/lifecycle.js';
 import type { TracingSlot } from '../lifecycle/tracing.js';
 import { settledWithin } from '../policy/deadline.js';
 import { DeliveryPipeline } from './delivery.js';
 import { DeliveryTeller } from './delivery-teller.js';
-import { describeFailure } from './failure.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
+import { HandlerRunner } from './handler-runner.js';
 import type { MessageReader } from './payload/message-reader.js';
+import { QueueConsumer, requestFor } from './queue-consumer.js';
+import { Router } from './router.js';
+import { Settler } from './settler.js';
 
 /** A queue this process consumes, or is to consume. */
 export interface ConsumerState {
@@ -19,8 +22,7 @@ export interface ConsumerState {
 
 /** All handlers of a process: starts them, and brings them to an orderly end. */
 export class Consumers {
-  private readonly subscriptions = new Map<string, Subscription>();
-  private readonly running = new Set<Promise<void>>();
+  private readonly consumers: QueueConsumer[] = [];
   private readonly stopping = new AbortController();
   private cancelled = false;
 
@@ -34,7 +36,7 @@ export class Consumers {
   ) {}
 
   get states(): readonly ConsumerState[] {
-    return Array.from(this.subscriptions, ([queue, { consuming }]) => ({ queue, consuming }));
+    return this.consumers.map(({ queue, consuming }) => ({ queue: queue.name, consuming }));
   }
 
   /** @throws {TopologyMissingError} naming all that the broker lacks, if it is not for us to declare */
@@ -45,62 +47,43 @@ export class Consumers {
   /** Resolves when all of them consume, or when the broker cannot be reached; consuming then begins when it can. */
   async start(handlers: readonly Handler[]): Promise<void> {
     const queues = handlerQueues(handlers);
-    for (const queue of queues) if (!this.cancelled) await this.subscribe(queue);
+    for (const queue of queues) if (!this.cancelled) await this.consume(queue);
     if (queues.length > 0) this.logger.log(`Consuming ${queues.map(({ name }) => name).join(', ')}`);
   }
 
   /** Nothing new is started from here on. */
   async cancel(): Promise<void> {
     this.cancelled = true;
-    await Promise.all([...this.subscriptions.values()].map((subscription) => subscription.cancel()));
+    await Promise.all(this.consumers.map((consumer) => consumer.cancel()));
   }
 
   /** Waits up to `timeout` ms for what is running, and gives the rest back. */
   async close(timeout: number): Promise<void> {
-    await settledWithin(Promise.all(this.running), timeout);
+    await settledWithin(Promise.all(this.consumers.map(({ inFlight }) => inFlight.drained())), timeout);
     this.stopping.abort();
-    if (this.running.size > 0) {
+    const running = this.consumers.reduce((sum, { inFlight }) => sum + inFlight.size, 0);
+    if (running > 0) {
       this.logger.warn(
-        `${this.running.size} events were still being handled after ${timeout} ms; they will be delivered again.`,
+        `${running} events were still being handled after ${timeout} ms; they will be delivered again.`,
       );
     }
-    await Promise.all([...this.subscriptions.values()].map((subscription) => subscription.close()));
+    await Promise.all(this.consumers.map((consumer) => consumer.close()));
   }
 
-  private async subscribe(queue: HandlerQueue): Promise<void> {
-    const pipeline = new DeliveryPipeline(
-      queue,
-      this.subscriber,
-      this.reader,
-      this.tracking,
-      this.stopping.signal,
-      new DeliveryTeller(this.lifecycle, queue.name),
-      this.tracing,
-      this.logger,
-    );
-    this.subscriptions.set(
-      queue.name,
-      await this.subscriber.subscribe(requestFor(queue), (delivery) => this.track(pipeline, delivery)),
-    );
+  private async consume(queue: HandlerQueue): Promise<void> {
+    const consumer = this.consumerOf(queue);
+    this.consumers.push(consumer);
+    await consumer.start();
   }
 
-  private track(pipeline: DeliveryPipeline, delivery: Delivery): void {
-    const work: Promise<void> = pipeline
-      .process(delivery)
-      // A bug of ours, not of the handler: the message stays unsettled and comes back with the channel's end.
-      .catch((error: unknown) =>
-        this.logger.error(`Event ${delivery.message.id} could not be settled: ${describeFailure(error)}`),
-      )
-      .finally(() => this.running.delete(work));
-    this.running.add(work);
+  private consumerOf(queue: HandlerQueue): QueueConsumer {
+    const { subscriber, reader, tracking, tracing, logger } = this;
+    const { name } = queue;
+    const teller = new DeliveryTeller(this.lifecycle, name);
+    const runners = queue.handlers.map((handler) => new HandlerRunner(handler, name, tracking));
+    const settler = new Settler(name, subscriber, this.stopping.signal, teller, logger);
+    const router = new Router(name, runners);
+    const pipeline = new DeliveryPipeline(reader, router, settler, teller, tracing);
+    return new QueueConsumer(queue, subscriber, pipeline, runners, logger);
   }
-}
-
-function requestFor({ name, handlers }: HandlerQueue): SubscriptionRequest {
-  return {
-    queue: name,
-    patterns: handlers.flatMap(({ patterns }) => patterns),
-    prefetch: Math.max(...handlers.map(({ prefetch }) => prefetch)),
-    delays: handlers.flatMap(({ retry }) => retry.delays),
-  };
 }

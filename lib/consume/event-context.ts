@@ -2,6 +2,11 @@ import type { EventHeaders } from '../event/envelope.js';
 import type { CloudEventAttributes } from '../event/wire/cloud-event.js';
 import type { IncomingMessage } from '../broker/subscriber.js';
 
+/** What the run of a handler adds to its message. */
+export interface HandlerRun {
+  readonly signal: AbortSignal;
+}
+
 /** What a handler may know about the event besides its payload; injected by `@Ctx()` or as the second argument. */
 export class EventContext<Message = unknown> {
   /** Id of the event, the same at every attempt and for every handler. */
@@ -26,10 +31,9 @@ export class EventContext<Message = unknown> {
   readonly queue: string;
   /** The message as the broker's client delivered it. */
   readonly message: Message;
-  /** Aborts when the message has been taken away: its channel is gone, and it will be delivered again. */
-  readonly signal: AbortSignal;
+  readonly #run: HandlerRun;
 
-  constructor(message: IncomingMessage, queue: string, signal: AbortSignal) {
+  constructor(message: IncomingMessage, queue: string, run: HandlerRun) {
     this.id = message.id;
     this.type = message.type;
     this.routingKey = message.routingKey;
@@ -44,6 +48,14 @@ export class EventContext<Message = unknown> {
     this.cloudEvent = message.cloudEvent;
     this.queue = queue;
     this.message = message.raw as Message;
-    this.signal = signal;
+    this.#run = run;
+  }
+
+  /**
+   * Aborts when the handler runs past its `timeout` (the reason is a `HandlerTimeoutError`), or when the message has been
+   * taken away: its channel is gone, or a shutdown has waited long enough; it will be delivered again.
+   */
+  get signal(): AbortSignal {
+    return this.#run.signal;
   }
 }

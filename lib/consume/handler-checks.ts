@@ -3,6 +3,8 @@ import { describeValue } from '../errors/describe-value.js';
 import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { patternProblem, patternsOverlap } from '../event/pattern.js';
 import { resolveRetry } from '../options/retry.js';
+import { handlerTimeout } from '../options/schema.js';
+import type { Duration } from '../policy/duration.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { Handler } from './handler.js';
 import type { OnEventOptions } from './on-event.decorator.js';
@@ -21,6 +23,8 @@ export function assertPatterns(handler: string, patterns: readonly string[]): vo
 const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
   'queue',
   'prefetch',
+  'concurrency',
+  'timeout',
   'retry',
   'schema',
   'outbox',
@@ -57,6 +61,22 @@ export function prefetch(handler: string, value: number): number {
     handler,
     `prefetch must be an integer from 1 to 65535, got ${describeValue(value)}.`,
   );
+}
+
+/** More than are delivered cannot run. */
+export function concurrency(handler: string, value: number | undefined, prefetched: number): number {
+  if (value === undefined) return prefetched;
+  if (Number.isInteger(value) && value >= 1 && value <= prefetched) return value;
+  throw new InvalidHandlerError(
+    handler,
+    `concurrency must be an integer from 1 to its prefetch (${prefetched}), got ${describeValue(value)}.`,
+  );
+}
+
+export function timeout(handler: string, value: Duration): number {
+  const { success, data, error } = handlerTimeout.safeParse(value);
+  if (success) return data;
+  throw new InvalidHandlerError(handler, `timeout ${error.issues[0]?.message}, got ${describeValue(value)}.`);
 }
 
 export function assertPayloadFirst(handler: string, prototype: object, method: string): void {

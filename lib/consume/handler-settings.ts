@@ -7,9 +7,11 @@ import type { OnEventOptions } from './on-event.decorator.js';
 export interface ConsumerDefaults {
   readonly prefetch: number;
   readonly retry: RetryPolicy;
+  /** Milliseconds. */
+  readonly timeout?: number | undefined;
 }
 
-export type HandlerSettings = Pick<Handler, keyof ConsumerDefaults>;
+export type HandlerSettings = Pick<Handler, keyof ConsumerDefaults | 'concurrency'>;
 
 /**
  * How one handler consumes: as its own options say, else as the module's.
@@ -20,8 +22,11 @@ export function handlerSettings(
   options: OnEventOptions,
   defaults: ConsumerDefaults,
 ): HandlerSettings {
+  const prefetch = check.prefetch(handler, options.prefetch ?? defaults.prefetch);
   return {
-    prefetch: check.prefetch(handler, options.prefetch ?? defaults.prefetch),
+    prefetch,
+    concurrency: check.concurrency(handler, options.concurrency, prefetch),
+    timeout: options.timeout === undefined ? defaults.timeout : check.timeout(handler, options.timeout),
     retry: options.retry === undefined ? defaults.retry : check.retry(handler, options.retry),
   };
 }

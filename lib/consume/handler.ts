@@ -12,6 +12,10 @@ export interface Handler {
   readonly queue: string;
   readonly patterns: readonly string[];
   readonly prefetch: number;
+  /** How many of its runs there are at once, at most. */
+  readonly concurrency: number;
+  /** Milliseconds that a run may take; `undefined` for as long as it likes. */
+  readonly timeout: number | undefined;
   readonly retry: RetryPolicy;
   /** What it wants of the body. */
   readonly form: PayloadForm;

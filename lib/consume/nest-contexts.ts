@@ -84,7 +84,7 @@ export function announceGlobalGuards(contexts: ExternalContextCreator, logger: P
     logger.log(`Global guards run for events, too: ${names}. Without: consumers.enhancers.guards = false.`);
 }
 
-export async function resultOf(result: unknown): Promise<unknown> {
+export function resultOf(result: unknown): unknown {
   return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 

@@ -3,6 +3,7 @@ import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { eventDescription, type EventClass } from '../event/outbox-event.decorator.js';
 import type { EventType, Matching, OutboxEvents, PayloadOf } from '../event/registry.js';
 import type { RetryOptions } from '../options/options.js';
+import type { Duration } from '../policy/duration.js';
 import type { EventContext } from './event-context.js';
 
 /** How one handler consumes. What is not given comes from `consumers` of the module. */
@@ -11,8 +12,15 @@ export interface OnEventOptions {
   queue?: string;
   /** Delays before each further attempt, a rule, or `false` for one attempt only. */
   retry?: RetryOptions;
-  /** Unsettled deliveries, which is how many run at once. */
+  /** Deliveries that this process holds unsettled, at most; also how many run at once, unless `concurrency` is less. */
   prefetch?: number;
+  /** Runs at once in this process, those included that go on past their `timeout`. Default: the prefetch. */
+  concurrency?: number;
+  /**
+   * How long a run may take. One that takes longer counts as failed, and `context.signal` aborts; nobody can end it, but
+   * its event is not handled again in this process before it has ended.
+   */
+  timeout?: Duration;
   /**
    * What the payload must be: zod, valibot, arktype, or any other Standard Schema. The handler gets what it makes of the
    * payload; what it refuses is a dead letter at once. Default: the `schema` of the event class.

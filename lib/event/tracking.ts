@@ -32,7 +32,8 @@ export function continueChain(event: {
   readonly correlationId: string | undefined;
   readonly trackingIds: readonly string[];
 }): TrackingContext {
-  const trackingIds = [...event.trackingIds, event.id].filter((id) => id !== '').slice(-LONGEST_CHAIN);
+  const ids = event.id === '' ? event.trackingIds : [...event.trackingIds, event.id];
+  const trackingIds = ids.length > LONGEST_CHAIN ? ids.slice(-LONGEST_CHAIN) : ids;
   return { correlationId: event.correlationId, causationId: event.id || undefined, trackingIds };
 }
 

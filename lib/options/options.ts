@@ -123,10 +123,12 @@ export interface BackoffOptions {
 export interface ConsumersOptions {
   /** `false` for processes that must not handle events. Default `true`. */
   enabled?: boolean;
-  /** Unsettled deliveries per handler, which is how many of it run at once. Default 100. */
+  /** Unsettled deliveries per handler, which is also how many of it run at once, at most. Default 100. */
   prefetch?: number;
   /** Delays before each further attempt of a failing handler. Default `['1s', '10s', '1m', '5m']`. */
   retry?: RetryOptions;
+  /** How long a handler may run; past that it counts as failed, and `context.signal` aborts. Default: as long as it likes. */
+  timeout?: Duration;
   /** Redeliveries of a message that kills its consumer before it is a dead letter (quorum queues). Default 20. */
   maxRedeliveries?: number;
   enhancers?: EnhancersOptions;

@@ -116,10 +116,14 @@ const relay = group({
   onDead: choice('park', 'continue').default('park'),
 });
 
+/** RabbitMQ takes a message back that is held for half an hour, unless told otherwise (`consumer_timeout`). */
+export const handlerTimeout = duration(1, 86_400_000);
+
 const consumers = group({
   enabled: flag.default(true),
   prefetch: integer(1, 65_535).default(100),
   retry: retrySchema.prefault(['1s', '10s', '1m', '5m']),
+  timeout: handlerTimeout.optional(),
   maxRedeliveries: integer(1, 1_000_000).default(20),
   enhancers: group({
     guards: flag.default(true),

@@ -46,10 +46,13 @@ describe('the configuration table of the README', () => {
       service: 'required',
       'storage.migrate': '`true` unless `NODE_ENV` is `production`',
       ...Object.fromEntries(
-        ['rabbitmq.connection.socket', 'storage.schema', 'emit.expiration'].map((option) => [option, 'none']),
+        ['rabbitmq.connection.socket', 'storage.schema', 'emit.expiration', 'consumers.timeout'].map(
+          (option) => [option, 'none'],
+        ),
       ),
     });
-    expect([defaults.storage.schema, defaults.emit.expiration]).toEqual([undefined, undefined]);
+    const { storage, emit, consumers } = defaults;
+    expect([storage.schema, emit.expiration, consumers.timeout]).toEqual([undefined, undefined, undefined]);
     expect(defaults.rabbitmq.connection.socket).toBeUndefined();
   });
 });

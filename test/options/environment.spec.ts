@@ -35,6 +35,7 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_PREFETCH', '10', 'consumers.prefetch', 10],
   ['OUTBOX_RETRY', '1s,1m', 'consumers.retry', { delays: [1_000, 60_000] }],
   ['OUTBOX_RETRY', 'false', 'consumers.retry', { delays: [] }],
+  ['OUTBOX_TIMEOUT', '30s', 'consumers.timeout', 30_000],
   ['OUTBOX_MAX_REDELIVERIES', '5', 'consumers.maxRedeliveries', 5],
   ['OUTBOX_FORMAT', 'nest', 'format', 'nest'],
   ['OUTBOX_RETENTION', '0s', 'retention', 0],
