@@ -38,8 +38,9 @@ export async function createStage({ databaseUrl, rabbitUrl }, name, { handlerQue
         await channel.deleteQueue(queue);
         await channel.deleteQueue(`${queue}.dlq`);
       }
-      await channel.deleteExchange(stage);
-      await channel.deleteExchange(`${stage}.dlx`);
+      await channel.deleteQueue(`${stage}.unclaimed`);
+      for (const suffix of ['', '.dlx', '.return', '.unclaimed'])
+        await channel.deleteExchange(`${stage}${suffix}`);
       await connection.close();
     },
   };

@@ -36,7 +36,7 @@ export async function realServers(): Promise<RealServers> {
 export function expectedQueues(service: string): string[] {
   const own = QUEUES.map((queue) => `${service}.${queue}`);
   const retry = ['1s', '3s'].map((delay) => `${service}.events.retry.${delay}`);
-  return [...own, ...own.map((queue) => `${queue}.dlq`), ...retry];
+  return [...own, ...own.map((queue) => `${queue}.dlq`), ...retry, `${service}.events.unclaimed`];
 }
 
 function required(variable: string): string {
@@ -78,7 +78,7 @@ async function removeTopology(url: string, service: string): Promise<void> {
   const channel = await connection.createChannel();
   for (const queue of expectedQueues(service)) await channel.deleteQueue(queue);
   const exchange = `${service}.events`;
-  for (const suffix of ['', '.dlx', '.retry.1s', '.retry.3s'])
+  for (const suffix of ['', '.dlx', '.return', '.unclaimed', '.retry.1s', '.retry.3s'])
     await channel.deleteExchange(exchange + suffix);
   await connection.close();
 }

@@ -43,8 +43,8 @@ export async function createPlayground(ground: Ground = {}): Promise<Playground>
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 3 });
   pool.on('error', () => undefined);
   await pool.query(`CREATE SCHEMA ${name}`);
-  const queues = new Set<string>();
-  const exchanges = new Set([name, `${name}.dlx`]);
+  const queues = new Set([`${name}.unclaimed`]);
+  const exchanges = new Set([name, `${name}.dlx`, `${name}.return`, `${name}.unclaimed`]);
   let connection: ChannelModel | undefined;
   const channel = async () => {
     connection ??= await amqp.connect(rabbitUrl);

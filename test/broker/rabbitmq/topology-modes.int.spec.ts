@@ -96,7 +96,7 @@ describe('topology', () => {
               arguments: {
                 'x-queue-type': 'quorum',
                 'x-message-ttl': 5_000,
-                'x-dead-letter-exchange': '',
+                'x-dead-letter-exchange': `${on.playground.name}.return`,
                 'x-dead-letter-strategy': 'at-least-once',
                 'x-overflow': 'reject-publish',
               },
@@ -174,6 +174,9 @@ describe('topology', () => {
         new Set([
           'exchange "~"',
           'exchange "~.dlx"',
+          'exchange "~.return"',
+          'exchange "~.unclaimed"',
+          'queue "~.unclaimed"',
           'exchange "~.retry.1h30m"',
           'exchange "~.retry.1s"',
           'queue "~.Billing.bill"',
@@ -184,7 +187,7 @@ describe('topology', () => {
           'queue "~.Shipping.ship.dlq"',
         ]),
       );
-      expect(missing).toHaveLength(10);
+      expect(missing).toHaveLength(13);
       expect((error as Error).message).toMatch(/^RabbitMQ lacks .*topology 'check' nothing is declared/);
       expect(await list('queues', 'name')).toEqual([]);
       expect(await list('exchanges', 'name')).toEqual([]);

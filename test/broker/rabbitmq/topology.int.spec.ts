@@ -66,6 +66,8 @@ describe('topology', () => {
       sorted([
         ['~', 'topic', 'true'],
         ['~.dlx', 'direct', 'true'],
+        ['~.return', 'direct', 'true'],
+        ['~.unclaimed', 'fanout', 'true'],
         ['~.retry.1s', 'fanout', 'true'],
         ['~.retry.1h30m', 'fanout', 'true'],
       ]),
@@ -90,7 +92,7 @@ describe('topology', () => {
     const waiting = (ttl: number) => ({
       ...safe,
       'x-message-ttl': String(ttl),
-      'x-dead-letter-exchange': '',
+      'x-dead-letter-exchange': '~.return',
     });
     const dead = { 'x-queue-type': 'quorum', 'x-delivery-limit': '2147483647' };
     expect(found).toEqual({
@@ -98,6 +100,7 @@ describe('topology', () => {
       '~.Billing.bill.dlq': dead,
       '~.Shipping.ship': handler('~.Shipping.ship'),
       '~.Shipping.ship.dlq': dead,
+      '~.unclaimed': dead,
       '~.retry.1s': waiting(1_000),
       '~.retry.1h30m': waiting(5_400_000),
     });
@@ -114,6 +117,9 @@ describe('topology', () => {
         ['~', '~.Shipping.ship', 'order.placed'],
         ['~.dlx', '~.Billing.bill.dlq', '~.Billing.bill'],
         ['~.dlx', '~.Shipping.ship.dlq', '~.Shipping.ship'],
+        ['~.return', '~.Billing.bill', '~.Billing.bill'],
+        ['~.return', '~.Shipping.ship', '~.Shipping.ship'],
+        ['~.unclaimed', '~.unclaimed', ''],
         ['~.retry.1s', '~.retry.1s', ''],
         ['~.retry.1h30m', '~.retry.1h30m', ''],
       ]),
@@ -136,6 +142,25 @@ describe('topology', () => {
     await eventually(() => app.app.get(Billing).seen.includes(`${id} 2`));
     const letter = await stage.deadLetter(stage.queue('Shipping.ship'));
     expect(letter.properties).toMatchObject({ messageId: id, headers: { 'outbox-error-type': 'Reject' } });
+  });
+
+  test('lets retries whose queue is gone rest, and those of other handlers go on', async () => {
+    const { app } = await start();
+    const gone = `${name}.Old.handler`;
+    // As many as a queue holds back while it cannot route them, and some more.
+    for (let n = 0; n < 40; n++) await stage.send(`${name}.retry.1s`, '{}', { headers: { n } });
+    await stage.onChannel(async (channel) => {
+      for (let n = 0; n < 40; n++)
+        channel.publish(`${name}.retry.1s`, gone, Buffer.from('{}'), {
+          persistent: true,
+          messageId: `m${n}`,
+        });
+    });
+    const unclaimed = `${name}.unclaimed`;
+    await eventually(async () => (await stage.look(unclaimed)).messageCount === 80);
+    const id = await stage.publish('order.placed');
+    await eventually(() => app.get(Billing).seen.includes(`${id} 2`));
+    expect((await stage.take(unclaimed))?.fields).toMatchObject({ exchange: `${name}.return` });
   });
 
   test('is declared as often as apps start, and left as it is', async () => {
