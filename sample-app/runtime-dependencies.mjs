@@ -7,6 +7,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const OF_THE_SAMPLE = [
   '@nestjs/cqrs',
   '@nestjs/platform-express',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/instrumentation-http',
+  '@opentelemetry/instrumentation-pg',
+  '@opentelemetry/sdk-trace-node',
   'class-transformer',
   'class-validator',
   'pg',

@@ -1,3 +1,4 @@
+import { stopTracing } from './tracing.js';
 import 'reflect-metadata';
 import { readConfig, StartError } from './config.js';
 import { startShop } from './shop.js';
@@ -6,7 +7,14 @@ try {
   const shop = startShop(readConfig(process.env, process.argv.slice(2)));
   // A signal that comes while the shop is starting waits for the start, then stops it. A second one ends the process at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void shop.then((running) => running.close()).catch(fail));
+    process.once(
+      signal,
+      () =>
+        void shop
+          .then((running) => running.close())
+          .then(stopTracing)
+          .catch(fail),
+    );
   }
   await shop;
 } catch (error) {

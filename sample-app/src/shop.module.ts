@@ -1,11 +1,12 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { OutboxModule } from 'nestjs-rabbitmq-outbox';
+import { OutboxOpenTelemetryModule } from 'nestjs-rabbitmq-outbox/opentelemetry';
 import type { Config, Role } from './config.js';
 import { RETRY } from './activity/retry.js';
 import { DatabaseModule } from './database/database.module.js';
-import { HealthModule } from './health/health.module.js';
 import { InvoicingModule } from './invoicing/invoicing.module.js';
 import { LiveModule } from './live/live.module.js';
+import { MonitoringModule } from './monitoring/monitoring.module.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 import { OrdersModule } from './orders/orders.module.js';
 import type { Servers } from './servers.js';
@@ -30,6 +31,8 @@ export class ShopModule {
           relay: { enabled: config.role === 'all' || config.role === 'relay' },
           consumers: { enabled: config.role === 'all' || config.role === 'worker', retry: RETRY },
         }),
+        // Traces, if OpenTelemetry has been registered (tracing.ts). The numbers go to Prometheus.
+        OutboxOpenTelemetryModule.forRoot({ metrics: false }),
         ...(config.role === 'relay' ? [] : features(config.role, servers)),
       ],
     };
@@ -42,6 +45,6 @@ function features(role: Role, servers: Servers): NonNullable<DynamicModule['impo
     InvoicingModule,
     NotificationsModule,
     WarehouseModule,
-    ...(role === 'worker' ? [] : [HealthModule, LiveModule.for(role, servers)]),
+    ...(role === 'worker' ? [] : [MonitoringModule.create(), LiveModule.for(role, servers)]),
   ];
 }

@@ -138,7 +138,10 @@ describe.each(SERVERS)('the shop in one process, %s', (where, servers) => {
     const page = await fetch(shop.url);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
     expect(await page.text()).toContain('<title>Outbox shop</title>');
-    expect(await (await fetch(`${shop.url}/health`)).json()).toEqual({ status: 'up' });
+    expect(await (await fetch(`${shop.url}/health`)).json()).toMatchObject({
+      status: 'ok',
+      details: { outbox: { status: 'up', database: 'up' } },
+    });
   });
 
   test.each([
