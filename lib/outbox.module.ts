@@ -22,7 +22,7 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { HandlerExplorer } from './consume/explorer.js';
-import { assertDisjoint, assertNewQueues } from './consume/handler-checks.js';
+import { assertAgreeing, assertDisjoint, assertNewQueues } from './consume/handler-checks.js';
 import { HandlerIntake } from './consume/handler-intake.js';
 import type { Handler } from './consume/handler.js';
 import { Invoker } from './consume/invoker.js';
@@ -83,6 +83,7 @@ const PARTS = Symbol('nestjs-rabbitmq-outbox:parts');
 
 /** @throws {InvalidHandlerError} for two handlers that would share an event */
 function disjoint(handlers: readonly Handler[]): readonly Handler[] {
+  assertAgreeing(handlers);
   assertDisjoint(handlers);
   return handlers;
 }

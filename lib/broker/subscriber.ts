@@ -53,7 +53,20 @@ export interface SubscriptionRequest {
   readonly prefetch: number;
   /** Delays in ms that retries of this consumer will ask for. */
   readonly delays: readonly number[];
+  /** Milliseconds that a message may wait on the queue before it is a dead letter; for ever without. */
+  readonly expiration?: number | undefined;
+  /** The exchange its messages come from, if not the module's: somebody else's, which has to be there. */
+  readonly exchange?: string | undefined;
+  /**
+   * For a queue that is this connection's alone, and gone with it: the name that its processes have in common. What is a
+   * dead letter goes to the dead letters of that name.
+   */
+  readonly broadcast?: string | undefined;
 }
+
+/** The name by which a queue's dead letters, metrics and traces are known. */
+export const commonName = ({ queue, broadcast }: Pick<SubscriptionRequest, 'queue' | 'broadcast'>): string =>
+  broadcast ?? queue;
 
 export interface Subscription {
   /** `false` while the consumer is lost, and after it was cancelled. */

@@ -36,7 +36,7 @@ export class Consumers {
   ) {}
 
   get states(): readonly ConsumerState[] {
-    return this.consumers.map(({ queue, consuming }) => ({ queue: queue.name, consuming }));
+    return this.consumers.map(({ queue, consuming }) => ({ queue: queue.commonName, consuming }));
   }
 
   /** @throws {TopologyMissingError} naming all that the broker lacks, if it is not for us to declare */
@@ -79,7 +79,7 @@ export class Consumers {
   private consumerOf(queue: HandlerQueue): QueueConsumer {
     const { subscriber, reader, tracking, tracing, logger } = this;
     const { name } = queue;
-    const teller = new DeliveryTeller(this.lifecycle, name);
+    const teller = new DeliveryTeller(this.lifecycle, queue.commonName);
     const runners = queue.handlers.map((handler) => new HandlerRunner(handler, name, tracking));
     const settler = new Settler(name, subscriber, this.stopping.signal, teller, logger);
     const router = new Router(name, runners);

@@ -6,6 +6,7 @@ import type { Handler } from './handler.js';
 import { handlerSettings, type ConsumerDefaults } from './handler-settings.js';
 import { distinct, prototypeOf, targetOf } from './handler-host.js';
 import type { Invoker, Provider } from './invoker.js';
+import { processSuffix, queueSettings } from './queue-settings.js';
 import { payloadShape } from './payload/payload-shape.js';
 import { preparing } from './payload/prepare.js';
 import { onEventMetadata, type OnEventMetadata } from './on-event.decorator.js';
@@ -22,6 +23,8 @@ export interface HandlerDefaults extends ConsumerDefaults {
 
 /** Finds the `@OnEvent()` methods of every provider and controller. */
 export class HandlerExplorer {
+  private readonly suffix = processSuffix();
+
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
@@ -80,7 +83,10 @@ export class HandlerExplorer {
     const ordinal = index === 0 ? '' : `.${index + 1}`;
     return {
       name,
-      queue: check.queueName(name, options.queue ?? `${this.defaults.service}.${name}${ordinal}`),
+      ...queueSettings(name, options, {
+        name: `${this.defaults.service}.${name}${ordinal}`,
+        suffix: this.suffix,
+      }),
       patterns,
       ...handlerSettings(name, options, this.defaults),
       form: shape.form,

@@ -3,7 +3,7 @@ import { describeValue } from '../errors/describe-value.js';
 import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { patternProblem, patternsOverlap } from '../event/pattern.js';
 import { resolveRetry } from '../options/retry.js';
-import { handlerTimeout } from '../options/schema.js';
+import { handlerTimeout, queueExpiration } from '../options/schema.js';
 import type { Duration } from '../policy/duration.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { Handler } from './handler.js';
@@ -27,6 +27,9 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
   'timeout',
   'retry',
   'schema',
+  'expiration',
+  'broadcast',
+  'exchange',
   'outbox',
 ]);
 
@@ -52,6 +55,29 @@ export function queueName(handler: string, queue: unknown): string {
   throw new InvalidHandlerError(
     handler,
     `queue must be a name of 1 to 240 bytes that does not begin with "amq.", got ${describeValue(queue)}.`,
+  );
+}
+
+export function flag(handler: string, option: string, value: boolean | undefined): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw new InvalidHandlerError(handler, `${option} must be true or false, got ${describeValue(value)}.`);
+}
+
+export function exchange(handler: string, name: string | undefined): string | undefined {
+  if (name === undefined || /^[^\p{Cc}]{1,127}$/u.test(name)) return name;
+  throw new InvalidHandlerError(
+    handler,
+    `exchange must be the name of an exchange, got ${describeValue(name)}.`,
+  );
+}
+
+export function expiration(handler: string, value: Duration | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const { success, data, error } = queueExpiration.safeParse(value);
+  if (success) return data;
+  throw new InvalidHandlerError(
+    handler,
+    `expiration ${error.issues[0]?.message}, got ${describeValue(value)}.`,
   );
 }
 
@@ -102,6 +128,21 @@ export function retry(handler: string, options: Parameters<typeof resolveRetry>[
     throw new InvalidHandlerError(
       handler,
       `retry ${(error as Error).message}, got ${describeValue(options)}.`,
+    );
+  }
+}
+
+/** It is one queue, so it is of one kind. */
+export function assertAgreeing(handlers: readonly Handler[]): void {
+  for (const handler of handlers) {
+    const first = handlers.find(({ queue }) => queue === handler.queue) as Handler;
+    const odd = (['expiration', 'exchange', 'broadcast'] as const).find(
+      (option) => first[option] !== handler[option],
+    );
+    if (!odd) continue;
+    throw new InvalidHandlerError(
+      handler.name,
+      `queue "${handler.queue}" is shared with ${first.name}, which has another ${odd}. Give each a queue of its own.`,
     );
   }
 }

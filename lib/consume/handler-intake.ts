@@ -3,6 +3,7 @@ import * as check from './handler-checks.js';
 import type { Handler, Invoke } from './handler.js';
 import { distinct, prototypeOf } from './handler-host.js';
 import { handlerSettings, type ConsumerDefaults } from './handler-settings.js';
+import { processSuffix, queueSettings } from './queue-settings.js';
 import type { OnEventOptions } from './on-event.decorator.js';
 
 /** A method of a controller. */
@@ -24,6 +25,7 @@ type Start = (handlers: readonly Handler[]) => Promise<void>;
 
 /** The door for handlers that are not `@OnEvent()` methods: Nest's microservices bring theirs. */
 export class HandlerIntake {
+  private readonly suffix = processSuffix();
   private readonly waiting: Handler[] = [];
   private start: Start | undefined;
 
@@ -68,7 +70,7 @@ export class HandlerIntake {
     check.assertPatterns(name, patterns);
     return {
       name,
-      queue: check.queueName(name, options.queue ?? `${this.service}.${name}`),
+      ...queueSettings(name, options, { name: `${this.service}.${name}`, suffix: this.suffix }),
       patterns,
       ...handlerSettings(name, options, this.consumers),
       form: 'decoded',

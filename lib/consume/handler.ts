@@ -5,11 +5,21 @@ import type { PayloadForm } from './payload/payload-shape.js';
 /** Runs the user's method in Nest's pipeline. Rejects with the error that counts for the outcome. */
 export type Invoke = (payload: unknown, context: EventContext) => Promise<void>;
 
+/** The queue of a handler. Handlers that share one must agree about it. */
+export interface QueueSettings {
+  readonly queue: string;
+  /** For a queue of this process alone: the name its processes have in common. */
+  readonly broadcast: string | undefined;
+  /** Milliseconds that a message may wait before it is a dead letter. */
+  readonly expiration: number | undefined;
+  /** Whose messages come here, if not those of the module's exchange. */
+  readonly exchange: string | undefined;
+}
+
 /** A registered `@OnEvent()` method. */
-export interface Handler {
+export interface Handler extends QueueSettings {
   /** `Class.method`, for logs and errors. */
   readonly name: string;
-  readonly queue: string;
   readonly patterns: readonly string[];
   readonly prefetch: number;
   /** How many of its runs there are at once, at most. */
@@ -25,10 +35,15 @@ export interface Handler {
 /** A queue and the handlers that share it; no event is for two of them. */
 export interface HandlerQueue {
   readonly name: string;
+  /** By which metrics and traces know it: the same in all processes. */
+  readonly commonName: string;
   readonly handlers: readonly Handler[];
 }
 
 export function handlerQueues(handlers: readonly Handler[]): HandlerQueue[] {
   const names = [...new Set(handlers.map(({ queue }) => queue))];
-  return names.map((name) => ({ name, handlers: handlers.filter(({ queue }) => queue === name) }));
+  return names.map((name) => {
+    const own = handlers.filter(({ queue }) => queue === name);
+    return { name, commonName: own[0]?.broadcast ?? name, handlers: own };
+  });
 }

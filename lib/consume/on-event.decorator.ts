@@ -26,6 +26,19 @@ export interface OnEventOptions {
    * payload; what it refuses is a dead letter at once. Default: the `schema` of the event class.
    */
   schema?: StandardSchemaV1;
+  /**
+   * How long an event may wait on the queue, the time of a retry not counted, before it is a dead letter. Up to 49 days.
+   * Default: for ever.
+   */
+  expiration?: Duration;
+  /**
+   * Every process of the service gets every event, on a queue of its own that is gone with its connection: for caches and
+   * live views. Events that are published while a process is not connected do not reach it. Default: replicas share one
+   * queue, and each event reaches one of them.
+   */
+  broadcast?: boolean;
+  /** Exchange that the events come from: somebody else's topic exchange, which must be there. Default: the module's. */
+  exchange?: string;
   /** Name of the outbox instance whose broker the events come from. Default: the one without a name. */
   outbox?: string;
 }

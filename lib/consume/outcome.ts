@@ -15,7 +15,7 @@ export type Outcome =
 export type DeathReason = 'rejected' | 'exhausted' | 'unmatched';
 
 /** The wait for `throw new Retry()` when the policy has no delay left to take. */
-const RETRY_DELAY = 1_000;
+export const RETRY_DELAY = 1_000;
 
 /** Decides by classes and status codes, never by message texts. `attempt` 1 = the first. Never throws. */
 export function outcomeOf(error: unknown, attempt: number, policy: RetryPolicy): Outcome {

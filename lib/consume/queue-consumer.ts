@@ -2,9 +2,10 @@ import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
 import type { DeliveryPipeline } from './delivery.js';
 import { describeFailure } from './failure.js';
-import type { HandlerQueue } from './handler.js';
+import type { Handler, HandlerQueue } from './handler.js';
 import type { HandlerRunner } from './handler-runner.js';
 import { InFlight } from './in-flight.js';
+import { RETRY_DELAY } from './outcome.js';
 
 /** One queue of this process: takes what is delivered, and knows what of it is under way. */
 export class QueueConsumer {
@@ -54,10 +55,15 @@ export class QueueConsumer {
 }
 
 export function requestFor({ name, handlers }: HandlerQueue): SubscriptionRequest {
+  const { expiration, exchange, broadcast } = handlers[0] as Handler;
   return {
     queue: name,
     patterns: handlers.flatMap(({ patterns }) => patterns),
     prefetch: Math.max(...handlers.map(({ prefetch }) => prefetch)),
-    delays: handlers.flatMap(({ retry }) => retry.delays),
+    // A `Retry` needs a way back even where retrying is off.
+    delays: [...handlers.flatMap(({ retry }) => retry.delays), RETRY_DELAY],
+    expiration,
+    exchange,
+    broadcast,
   };
 }

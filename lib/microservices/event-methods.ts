@@ -52,7 +52,10 @@ async function invoke(
   }
 }
 
-const OPTIONS: ReadonlyArray<keyof OnEventOptions> = ['queue', 'prefetch', 'retry'];
+const OPTIONS: ReadonlyArray<keyof OnEventOptions> = [
+  ...(['queue', 'prefetch', 'concurrency', 'timeout', 'retry'] as const),
+  ...(['expiration', 'broadcast', 'exchange'] as const),
+];
 
 /** Other transports may find something for them among the extras, too. */
 const optionsAmong = (extras: object): OnEventOptions =>

@@ -119,6 +119,9 @@ const relay = group({
 /** RabbitMQ takes a message back that is held for half an hour, unless told otherwise (`consumer_timeout`). */
 export const handlerTimeout = duration(1, 86_400_000);
 
+/** RabbitMQ's longest TTL is 2³² − 1 ms, not quite 50 days. */
+export const queueExpiration = duration(1, 49 * 86_400_000);
+
 const consumers = group({
   enabled: flag.default(true),
   prefetch: integer(1, 65_535).default(100),

@@ -9,6 +9,8 @@ export interface ExchangeDefinition {
 export interface QueueDefinition {
   readonly name: string;
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
+  /** Belongs to the connection that declares it, and is gone with it. Others are durable. */
+  readonly exclusive?: true;
 }
 
 /** What goes from an exchange to a queue. */
@@ -18,8 +20,10 @@ export interface BindingDefinition {
   readonly routingKey: string;
 }
 
-/** Exchanges, queues and bindings that belong together. All of them are durable. */
+/** Exchanges, queues and bindings that belong together. */
 export interface Topology {
+  /** Exchanges of somebody else: they are bound to, and have to be there. */
+  readonly foreign: readonly string[];
   readonly exchanges: readonly ExchangeDefinition[];
   readonly queues: readonly QueueDefinition[];
   readonly bindings: readonly BindingDefinition[];
@@ -28,6 +32,10 @@ export interface Topology {
 /** All of several, each thing once, in order: what others refer to comes before them. */
 export function together(...parts: readonly Topology[]): Topology {
   return {
+    foreign: distinct(
+      parts.flatMap(({ foreign }) => foreign),
+      (name) => name,
+    ),
     exchanges: distinct(
       parts.flatMap(({ exchanges }) => exchanges),
       ({ name }) => name,
@@ -42,6 +50,26 @@ export function together(...parts: readonly Topology[]): Topology {
     ),
   };
 }
+
+/** What nobody can provide beforehand, because it belongs to one connection; and what can be provided. */
+export function divide({ queues, bindings, ...rest }: Topology): { lasting: Topology; fleeting: Topology } {
+  const own = new Set(queues.filter(({ exclusive }) => exclusive).map(({ name }) => name));
+  const isOwn = (name: string) => own.has(name);
+  return {
+    lasting: {
+      ...rest,
+      queues: queues.filter(({ name }) => !isOwn(name)),
+      bindings: bindings.filter(({ queue }) => !isOwn(queue)),
+    },
+    fleeting: {
+      ...NOTHING,
+      queues: queues.filter(({ name }) => isOwn(name)),
+      bindings: bindings.filter(({ queue }) => isOwn(queue)),
+    },
+  };
+}
+
+export const NOTHING: Topology = { foreign: [], exchanges: [], queues: [], bindings: [] };
 
 function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
   return [...new Map(items.map((item) => [keyOf(item), item])).values()];

@@ -1,31 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 import { HEADER } from '../../event/headers.js';
-import type { Failure, IncomingMessage } from '../subscriber.js';
+import { commonName, type Failure, type IncomingMessage } from '../subscriber.js';
 import type { PublishRequest } from './publish-frames.js';
-import { deadLetterExchange, retryName } from './names.js';
+import { deadLetterExchange, ownRetryName, retryName } from './names.js';
+import type { Origin } from './plan.js';
 
-/** The copy that waits `delay` ms and returns to `queue` as its next attempt. */
+/** Leads to every queue by its name. */
+const DEFAULT_EXCHANGE = '';
+
+/** The copy that waits `delay` ms and returns to its queue as its next attempt. */
 export function retryCopy(
   message: IncomingMessage,
   exchange: string,
-  queue: string,
+  { queue, broadcast }: Origin,
   delay: number,
 ): PublishRequest {
   const headers = { [HEADER.attempt]: message.attempt + 1 };
-  return copy(message, retryName(exchange, delay), queue, headers);
+  return broadcast === undefined
+    ? copy(message, retryName(exchange, delay), queue, headers)
+    : copy(message, DEFAULT_EXCHANGE, ownRetryName(queue, delay), headers);
 }
 
-/** The copy that rests in the dead-letter queue of `queue`, with what went wrong. */
+/** The copy that rests in the dead-letter queue of its queue, with what went wrong. */
 export function deadLetterCopy(
   message: IncomingMessage,
   exchange: string,
-  queue: string,
+  origin: Origin,
   failure: Failure,
 ): PublishRequest {
-  return copy(message, deadLetterExchange(exchange), queue, {
+  const consumer = commonName(origin);
+  return copy(message, deadLetterExchange(exchange), consumer, {
     [HEADER.attempt]: message.attempt,
-    [HEADER.consumer]: queue,
+    [HEADER.consumer]: consumer,
     [HEADER.errorType]: truncate(failure.type, 255),
     [HEADER.errorMessage]: truncate(failure.message, 2_048),
     ...(failure.stack && { [HEADER.errorStack]: truncate(failure.stack, 4_096) }),

@@ -5,6 +5,8 @@ export const deadLetterExchange = (exchange: string) => `${exchange}.dlx`;
 export const deadLetterQueue = (queue: string) => `${queue}.dlq`;
 /** Of the exchange and of the queue: one pair per distinct delay, shared by all handlers. */
 export const retryName = (exchange: string, delay: number) => `${exchange}.retry.${durationText(delay)}`;
+/** Of a queue that only one process consumes: what waits there waits for that process. */
+export const ownRetryName = (queue: string, delay: number) => `${queue}.retry.${durationText(delay)}`;
 /** The way back to its queue, for what has waited. */
 export const returnExchange = (exchange: string) => `${exchange}.return`;
 /** Of the exchange and of the queue: where what has waited for a queue that is gone comes to rest. */

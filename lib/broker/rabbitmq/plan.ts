@@ -1,6 +1,20 @@
-import type { SubscriptionRequest } from '../subscriber.js';
-import { together, type ExchangeDefinition, type QueueDefinition, type Topology } from './definitions.js';
-import { deadLetterExchange, deadLetterQueue, retryName, returnExchange, unclaimedName } from './names.js';
+import { commonName, type SubscriptionRequest } from '../subscriber.js';
+import {
+  NOTHING,
+  together,
+  type BindingDefinition,
+  type ExchangeDefinition,
+  type QueueDefinition,
+  type Topology,
+} from './definitions.js';
+import {
+  deadLetterExchange,
+  deadLetterQueue,
+  ownRetryName,
+  retryName,
+  returnExchange,
+  unclaimedName,
+} from './names.js';
 
 /** What the shape of everything on the broker depends on. */
 export interface PlanSettings {
@@ -11,19 +25,18 @@ export interface PlanSettings {
 
 /** What publishing needs. */
 export const forPublishing = ({ exchange }: PlanSettings): Topology => ({
+  ...NOTHING,
   exchanges: [{ name: exchange, type: 'topic', arguments: {} }],
-  queues: [],
-  bindings: [],
 });
 
 /** What a handler needs: its queue with bindings, its dead letters, and the retry queues of its delays. */
 export function forHandler(settings: PlanSettings, request: SubscriptionRequest): Topology {
-  const { delays } = request;
+  const delays = [...new Set(request.delays)];
   return together(
     forPublishing(settings),
-    forDeadLetters(settings, request.queue),
-    ...[...new Set(delays)].map((delay) => forRetry(settings, delay)),
-    handlerQueue(settings, request),
+    forDeadLetters(settings, commonName(request)),
+    ...delays.map((delay) => forRetry(settings, request, delay)),
+    request.broadcast === undefined ? sharedQueue(settings, request) : ownQueue(settings, request),
   );
 }
 
@@ -32,21 +45,40 @@ export function forDeadLetters(settings: PlanSettings, queue: string): Topology 
   const exchange = deadLetterExchange(settings.exchange);
   const name = deadLetterQueue(queue);
   return {
+    ...NOTHING,
     exchanges: [{ name: exchange, type: 'direct', arguments: {} }],
     queues: [{ name, arguments: queueArguments(settings, {}, NEVER_DROPPED) }],
     bindings: [{ exchange, queue: name, routingKey: queue }],
   };
 }
 
-/** What a retry after `delay` ms needs: a place to wait, and the way back to the queue that it names. */
-export function forRetry(settings: PlanSettings, delay: number): Topology {
+/** What a retry after `delay` ms needs: a place to wait, and the way back to the queue. */
+export const forRetry = (settings: PlanSettings, request: Origin, delay: number): Topology =>
+  request.broadcast === undefined ? sharedRetry(settings, delay) : ownRetry(request, delay);
+
+/** Whose retry or dead letter it is. */
+export type Origin = Pick<SubscriptionRequest, 'queue' | 'broadcast'>;
+
+/** One for all handlers: back it goes to the queue that its routing key names. */
+function sharedRetry(settings: PlanSettings, delay: number): Topology {
   const name = retryName(settings.exchange, delay);
   const waiting = { 'x-message-ttl': delay, 'x-dead-letter-exchange': returnExchange(settings.exchange) };
   return together(theWayBack(settings), {
+    ...NOTHING,
     exchanges: [{ name, type: 'fanout', arguments: {} }],
     queues: [{ name, arguments: queueArguments(settings, waiting, AT_LEAST_ONCE) }],
     bindings: [{ exchange: name, queue: name, routingKey: '' }],
   });
+}
+
+/** Gone with the queue it leads back to: nothing waits for a process that is no more. */
+function ownRetry({ queue }: Origin, delay: number): Topology {
+  const back = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue };
+  const waiting = { ...OWN, 'x-message-ttl': delay, ...back };
+  return {
+    ...NOTHING,
+    queues: [{ name: ownRetryName(queue, delay), arguments: waiting, exclusive: true }],
+  };
 }
 
 /**
@@ -56,6 +88,7 @@ export function forRetry(settings: PlanSettings, delay: number): Topology {
 function theWayBack(settings: PlanSettings): Topology {
   const name = unclaimedName(settings.exchange);
   return {
+    ...NOTHING,
     exchanges: [{ name, type: 'fanout', arguments: {} }, backExchange(settings)],
     queues: [{ name, arguments: queueArguments(settings, {}, NEVER_DROPPED) }],
     bindings: [{ exchange: name, queue: name, routingKey: '' }],
@@ -68,22 +101,48 @@ const backExchange = ({ exchange }: PlanSettings): ExchangeDefinition => ({
   arguments: { 'alternate-exchange': unclaimedName(exchange) },
 });
 
-function handlerQueue(settings: PlanSettings, { queue, patterns }: SubscriptionRequest): Topology {
-  const { exchange, maxRedeliveries } = settings;
-  const safetyNet = {
-    'x-dead-letter-exchange': deadLetterExchange(exchange),
-    'x-dead-letter-routing-key': queue,
-  };
-  const quorumOnly = { ...AT_LEAST_ONCE, 'x-delivery-limit': maxRedeliveries };
+/** For all replicas of a service, which compete for what is on it. */
+function sharedQueue(settings: PlanSettings, request: SubscriptionRequest): Topology {
+  const { queue } = request;
+  const quorumOnly = { ...AT_LEAST_ONCE, 'x-delivery-limit': settings.maxRedeliveries };
+  const declared = queueArguments(settings, safetyNet(settings, request), quorumOnly);
   return together(theWayBack(settings), {
-    exchanges: [],
-    queues: [{ name: queue, arguments: queueArguments(settings, safetyNet, quorumOnly) }],
+    ...NOTHING,
+    foreign: foreignExchange(settings, request),
+    queues: [{ name: queue, arguments: declared }],
     bindings: [
-      ...patterns.map((pattern) => ({ exchange, queue, routingKey: pattern })),
-      { exchange: returnExchange(exchange), queue, routingKey: queue },
+      ...bindingsOf(settings, request),
+      { exchange: returnExchange(settings.exchange), queue, routingKey: queue },
     ],
   });
 }
+
+/** For this process alone. It outlives a lost channel, not a lost connection. Quorum queues cannot be exclusive. */
+function ownQueue(settings: PlanSettings, request: SubscriptionRequest): Topology {
+  return {
+    ...NOTHING,
+    foreign: foreignExchange(settings, request),
+    queues: [
+      { name: request.queue, arguments: { ...OWN, ...safetyNet(settings, request) }, exclusive: true },
+    ],
+    bindings: bindingsOf(settings, request),
+  };
+}
+
+/** Where what expires, or kills its consumer again and again, goes. */
+const safetyNet = ({ exchange }: PlanSettings, request: SubscriptionRequest) => ({
+  'x-dead-letter-exchange': deadLetterExchange(exchange),
+  'x-dead-letter-routing-key': commonName(request),
+  ...(request.expiration !== undefined && { 'x-message-ttl': request.expiration }),
+});
+
+const bindingsOf = (
+  { exchange }: PlanSettings,
+  { queue, patterns, exchange: asked = exchange }: SubscriptionRequest,
+): BindingDefinition[] => patterns.map((pattern) => ({ exchange: asked, queue, routingKey: pattern }));
+
+const foreignExchange = ({ exchange }: PlanSettings, { exchange: asked }: SubscriptionRequest): string[] =>
+  asked === undefined || asked === exchange ? [] : [asked];
 
 function queueArguments(
   { queueType }: PlanSettings,
@@ -92,6 +151,9 @@ function queueArguments(
 ): QueueDefinition['arguments'] {
   return { 'x-queue-type': queueType, ...always, ...(queueType === 'quorum' && quorumOnly) };
 }
+
+/** Whatever the virtual host has queues be that do not say. */
+const OWN = { 'x-queue-type': 'classic' };
 
 /** Dead letters are confirmed by the queue they go to (https://www.rabbitmq.com/docs/quorum-queues#dead-lettering). */
 const AT_LEAST_ONCE = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' };

@@ -1,21 +1,24 @@
 import type { Logger } from '@nestjs/common';
 import type { Telling } from '../../lifecycle/lifecycle.js';
 import type { PublishOutcome } from '../publisher.js';
-import type {
-  Delivery,
-  EventSubscriber,
-  Failure,
-  IncomingMessage,
-  Subscription,
-  SubscriptionRequest,
+import {
+  commonName,
+  type Delivery,
+  type EventSubscriber,
+  type Failure,
+  type IncomingMessage,
+  type Subscription,
+  type SubscriptionRequest,
 } from '../subscriber.js';
 import type { PublishRequest } from './publish-frames.js';
 import type { RabbitConnection } from './connection.js';
 import { deadLetterCopy, retryCopy, withoutForeignHeaders } from './forward.js';
 import { deadLetterQueue } from './names.js';
+import type { Origin } from './plan.js';
 import type { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscription } from './rabbit-subscription.js';
 import { isRefusal } from './refusal.js';
+import type { RetryDelays } from './retry-delays.js';
 import type { RabbitTopology } from './topology.js';
 
 export interface RabbitSubscriberSettings {
@@ -27,6 +30,8 @@ export interface RabbitSubscriberSettings {
 /** Consumes on one connection; retries and dead letters leave on the publishing one, so that an alarm blocks no ack. */
 export class RabbitSubscriber implements EventSubscriber {
   private readonly subscriptions = new Set<RabbitSubscription>();
+  /** By the names of their queues. */
+  private readonly origins = new Map<string, Origin>();
   /** Where retries and dead letters go, as far as we believe it to be there. */
   private readonly declared = new Map<string, Promise<void>>();
 
@@ -35,6 +40,7 @@ export class RabbitSubscriber implements EventSubscriber {
     /** For retries and dead letters. */
     private readonly publisher: RabbitPublisher,
     private readonly topology: RabbitTopology,
+    private readonly delays: RetryDelays,
     private readonly settings: RabbitSubscriberSettings,
     private readonly lifecycle: Telling,
     private readonly logger: Pick<Logger, 'log' | 'warn'>,
@@ -54,7 +60,9 @@ export class RabbitSubscriber implements EventSubscriber {
   }
 
   async subscribe(request: SubscriptionRequest, handle: (delivery: Delivery) => void): Promise<Subscription> {
-    const { queue } = request;
+    const queue = commonName(request);
+    this.origins.set(request.queue, request);
+    this.delays.add(request.delays);
     const subscription = new RabbitSubscription(this.connection, request, {
       prepare: () => this.topology.ensureHandler(request),
       handle,
@@ -78,18 +86,27 @@ export class RabbitSubscriber implements EventSubscriber {
   }
 
   retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void> {
-    const request = retryCopy(message, this.settings.exchange, queue, delay);
-    return this.forward(request, request.exchange, () => this.topology.ensureRetry(delay));
+    const origin = this.originOf(queue);
+    const wait = this.delays.possible(delay);
+    const request = retryCopy(message, this.settings.exchange, origin, wait);
+    const target = request.exchange || request.routingKey;
+    return this.forward(request, target, () => this.topology.ensureRetry(origin, wait));
   }
 
   deadLetter(message: IncomingMessage, queue: string, failure: Failure): Promise<void> {
-    const request = deadLetterCopy(message, this.settings.exchange, queue, failure);
-    return this.forward(request, deadLetterQueue(queue), () => this.topology.ensureDeadLetters(queue));
+    const origin = this.originOf(queue);
+    const name = commonName(origin);
+    const request = deadLetterCopy(message, this.settings.exchange, origin, failure);
+    return this.forward(request, deadLetterQueue(name), () => this.topology.ensureDeadLetters(name));
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.subscriptions].map((subscription) => subscription.close()));
     await this.connection.close();
+  }
+
+  private originOf(queue: string): Origin {
+    return this.origins.get(queue) ?? { queue };
   }
 
   /**

@@ -5,6 +5,7 @@ import { RabbitConnection } from './connection.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
 import { isRefusal } from './refusal.js';
+import { RetryDelays } from './retry-delays.js';
 import { RabbitTopology, type TopologySettings } from './topology.js';
 
 export interface RabbitMqSettings extends TopologySettings {
@@ -57,6 +58,7 @@ export class RabbitMq {
       this.consuming,
       this.forwarder,
       topology,
+      new RetryDelays(settings.mode === 'assert', logger),
       { exchange, publishTimeout },
       lifecycle,
       logger,

@@ -3,9 +3,16 @@ import { TopologyMissingError } from '../../errors/topology-missing.error.js';
 import type { SubscriptionRequest } from '../subscriber.js';
 import { closeChannel } from './close-channel.js';
 import type { RabbitConnection } from './connection.js';
-import { together, type Topology } from './definitions.js';
+import { divide, NOTHING, together, type Topology } from './definitions.js';
 import { mismatchOf } from './mismatch.js';
-import { forDeadLetters, forHandler, forPublishing, forRetry, type PlanSettings } from './plan.js';
+import {
+  forDeadLetters,
+  forHandler,
+  forPublishing,
+  forRetry,
+  type Origin,
+  type PlanSettings,
+} from './plan.js';
 
 export interface TopologySettings extends PlanSettings {
   readonly mode: 'assert' | 'check' | 'none';
@@ -37,30 +44,41 @@ export class RabbitTopology {
   }
 
   /** What a retry after `delay` ms needs. */
-  ensureRetry(delay: number): Promise<void> {
-    return this.ensure(forRetry(this.settings, delay));
+  ensureRetry(origin: Origin, delay: number): Promise<void> {
+    return this.ensure(forRetry(this.settings, origin, delay));
   }
 
   /** In mode `check`, looks for what all handlers need, so that one error names all that is missing. */
   async checkHandlers(requests: readonly SubscriptionRequest[]): Promise<void> {
     if (this.settings.mode !== 'check') return;
-    await this.check(together(...requests.map((request) => forHandler(this.settings, request))));
+    const all = together(...requests.map((request) => forHandler(this.settings, request)));
+    await this.check(divide(all).lasting);
   }
 
   private async ensure(topology: Topology): Promise<void> {
     const { mode } = this.settings;
-    if (mode === 'none') return;
-    if (mode === 'check') return this.check(topology);
-    await this.onChannel((channel) => assert(channel, topology));
+    const { lasting, fleeting } = divide(topology);
+    if (mode === 'check') await this.check(lasting);
+    else if (mode === 'assert') await this.assert(lasting);
+    // What belongs to this connection nobody else can have declared.
+    await this.assert(fleeting);
   }
 
-  private async check({ exchanges, queues }: Topology): Promise<void> {
+  private async assert(topology: Topology): Promise<void> {
+    const { exchanges, queues, foreign } = topology;
+    if (foreign.length > 0) await this.check({ ...NOTHING, foreign });
+    if (exchanges.length + queues.length > 0) await this.onChannel((channel) => declare(channel, topology));
+  }
+
+  /** Bindings are not looked for: AMQP 0-9-1 has no way to. */
+  private async check({ exchanges, foreign, queues }: Topology): Promise<void> {
     const missing: string[] = [];
     const look = async (kind: 'exchange' | 'queue', name: string) => {
       const found = await this.exists(kind, name);
       if (!found) missing.push(`${kind} "${name}"`);
     };
-    for (const { name } of exchanges) await look('exchange', name);
+    for (const name of [...foreign, ...exchanges.map((exchange) => exchange.name)])
+      await look('exchange', name);
     for (const { name } of queues) await look('queue', name);
     if (missing.length > 0) throw new TopologyMissingError(missing);
   }
@@ -91,11 +109,11 @@ export class RabbitTopology {
 }
 
 /** Exchanges first: queues name them, and bindings need both. */
-async function assert(channel: Channel, { exchanges, queues, bindings }: Topology): Promise<void> {
+async function declare(channel: Channel, { exchanges, queues, bindings }: Topology): Promise<void> {
   for (const { name, type, arguments: args } of exchanges)
     await channel.assertExchange(name, type, { durable: true, arguments: args });
-  for (const { name, arguments: args } of queues)
-    await channel.assertQueue(name, { durable: true, arguments: args });
+  for (const { name, exclusive = false, arguments: args } of queues)
+    await channel.assertQueue(name, { durable: !exclusive, exclusive, arguments: args });
   for (const { exchange, queue, routingKey } of bindings)
     await channel.bindQueue(queue, exchange, routingKey);
 }
