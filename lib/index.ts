@@ -10,6 +10,7 @@ export {
   getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
+  getOutboxTopologyToken,
   InjectOutbox,
   InjectOutboxEventPublisher,
   InjectOutboxLifecycle,
@@ -69,6 +70,11 @@ export type {
   PublishedEvent,
   SettledEvent,
 } from './lifecycle/messages.js';
+
+export { OutboxTopology, type ExportOptions } from './broker/rabbitmq/outbox-topology.js';
+export type { RabbitDefinitions } from './broker/rabbitmq/exported-definitions.js';
+export type { Permissions, RolePermissions } from './broker/rabbitmq/permissions.js';
+export type { TopologyReport } from './broker/rabbitmq/topology-report.js';
 
 // Tables
 export { InboxEntity, OutboxEventEntity, type EventState, type FailedAttempt } from './store/entities.js';

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import type { PlanSettings } from './broker/rabbitmq/plan.js';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
 import { Consumers } from './consume/consumers.js';
 import { MessageReader } from './consume/payload/message-reader.js';
@@ -29,6 +30,7 @@ export interface OutboxParts {
   readonly tracing: TracingSlot;
   readonly store: OutboxStore;
   readonly broker: RabbitMq;
+  readonly topology: PlanSettings & { readonly urls: readonly string[] };
   readonly hooks: TransactionHooks;
   readonly service: OutboxService;
   readonly relay: OutboxRelay;
@@ -57,7 +59,7 @@ export async function assemble(
     idleTimeout: relay.publishTimeout * 3,
     ordering: emit.ordering,
   });
-  await store.prepare();
+  if (!options.idle) await store.prepare();
   const broker = new RabbitMq(
     {
       ...rabbitmq.connection,
@@ -92,6 +94,12 @@ export async function assemble(
     tracing,
     store,
     broker,
+    topology: {
+      exchange: rabbitmq.exchange,
+      queueType: rabbitmq.queueType,
+      maxRedeliveries: consumers.maxRedeliveries,
+      urls: rabbitmq.url,
+    },
     hooks,
     service: new OutboxService(
       target,

@@ -21,11 +21,13 @@ import {
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { OutboxTopology } from './broker/rabbitmq/outbox-topology.js';
 import { HandlerExplorer } from './consume/explorer.js';
 import { assertAgreeing, assertDisjoint, assertNewQueues } from './consume/handler-checks.js';
 import { HandlerIntake } from './consume/handler-intake.js';
-import type { Handler } from './consume/handler.js';
+import { handlerQueues, type Handler } from './consume/handler.js';
 import { Invoker } from './consume/invoker.js';
+import { requestFor } from './consume/queue-consumer.js';
 import { announceGlobalGuards } from './consume/nest-contexts.js';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { InvalidOptionError } from './errors/invalid-option.error.js';
@@ -41,6 +43,7 @@ import {
   getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
+  getOutboxTopologyToken,
 } from './outbox.tokens.js';
 import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
 import { ObservedOutbox } from './observe/observed-outbox.js';
@@ -120,6 +123,8 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
   async onApplicationBootstrap(): Promise<void> {
     try {
       const found = this.handlers();
+      this.intake.find(found);
+      if (this.parts.options.idle) return;
       const brought = this.intake.open((late) => this.startLate(late));
       this.started = disjoint([...found, ...brought]);
       await start(this.parts, this.started);
@@ -147,8 +152,8 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
   }
 
   private handlers(): Handler[] {
-    const { service, consumers } = this.parts.options;
-    if (!consumers.enabled) return [];
+    const { service, consumers, idle } = this.parts.options;
+    if (!consumers.enabled && !idle) return [];
     const { enhancers } = consumers;
     const defaults = { ...consumers, service, outbox: this.name, outboxes: this.outboxes() };
     const logger = new Logger('OutboxConsumers');
@@ -186,6 +191,16 @@ function moduleOf(
       useFactory: ({ lifecycle }: OutboxParts) => new OutboxLifecycle(lifecycle),
     },
     { provide: getHandlerIntakeToken(name), useExisting: INTAKE },
+    {
+      provide: getOutboxTopologyToken(name),
+      inject: [PARTS, INTAKE],
+      useFactory: ({ broker, topology }: OutboxParts, intake: HandlerIntake) =>
+        new OutboxTopology(
+          topology,
+          () => handlerQueues(intake.known()).map(requestFor),
+          (asked) => broker.inspect(asked),
+        ),
+    },
     {
       provide: getObservedOutboxToken(name),
       inject: [PARTS],

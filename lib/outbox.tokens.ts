@@ -1,4 +1,5 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
+import { OutboxTopology } from './broker/rabbitmq/outbox-topology.js';
 import { HandlerIntake } from './consume/handler-intake.js';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { OutboxService } from './emit/outbox.service.js';
@@ -24,6 +25,9 @@ export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): Inj
 
 export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxLifecycle, name);
+
+export const getOutboxTopologyToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(OutboxTopology, name);
 
 /** For the face that brings handlers; not part of what users import. */
 export const getHandlerIntakeToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>

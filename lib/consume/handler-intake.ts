@@ -23,10 +23,15 @@ export interface BroughtHandler {
 
 type Start = (handlers: readonly Handler[]) => Promise<void>;
 
+/** What is known of a handler before it is brought. */
+export type ForeseenHandler = Omit<BroughtHandler, 'invoke'>;
+
 /** The door for handlers that are not `@OnEvent()` methods: Nest's microservices bring theirs. */
 export class HandlerIntake {
   private readonly suffix = processSuffix();
   private readonly waiting: Handler[] = [];
+  private readonly foreseen: ForeseenHandler[] = [];
+  private found: readonly Handler[] = [];
   private start: Start | undefined;
 
   constructor(
@@ -56,14 +61,32 @@ export class HandlerIntake {
   async bring(brought: readonly BroughtHandler[]): Promise<void> {
     if (!this.consumers.enabled) return;
     const handlers = brought.map((one) => this.handler(one));
-    if (this.start) await this.start(handlers);
-    else this.waiting.push(...handlers);
+    this.waiting.push(...handlers);
+    await this.start?.(handlers);
+  }
+
+  /** Tells of handlers that are going to be brought. */
+  foresee(handlers: readonly ForeseenHandler[]): void {
+    this.foreseen.push(...handlers);
+  }
+
+  /** The application’s own handlers. */
+  find(handlers: readonly Handler[]): void {
+    this.found = handlers;
   }
 
   /** Returns those that came before the start; from here on `start` is called with those that come. */
   open(start: Start): readonly Handler[] {
     this.start = start;
-    return this.waiting;
+    return [...this.waiting];
+  }
+
+  /** All that there are, or are going to be. */
+  known(): Handler[] {
+    const brought = new Set(this.waiting.map(({ name }) => name));
+    const coming = this.foreseen.filter(({ name }) => !brought.has(name));
+    const invoke: Invoke = () => Promise.reject(new Error('it has not been brought yet'));
+    return [...this.found, ...this.waiting, ...coming.map((one) => this.handler({ ...one, invoke }))];
   }
 
   private handler({ name, patterns, options, invoke }: BroughtHandler): Handler {

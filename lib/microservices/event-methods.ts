@@ -1,9 +1,10 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { EventContext } from '../consume/event-context.js';
-import type { BroughtHandler } from '../consume/handler-intake.js';
+import type { BroughtHandler, ForeseenHandler } from '../consume/handler-intake.js';
 import { resultOf } from '../consume/nest-contexts.js';
 import type { OnEventOptions } from '../consume/on-event.decorator.js';
 import { matchesPattern } from '../event/pattern.js';
+import type { PatternMethod } from './pattern-methods.js';
 import { failureBehind } from './known-failure.js';
 
 type Callback = (payload: unknown, context: EventContext) => Promise<unknown>;
@@ -56,6 +57,13 @@ const OPTIONS: ReadonlyArray<keyof OnEventOptions> = [
   ...(['queue', 'prefetch', 'concurrency', 'timeout', 'retry'] as const),
   ...(['expiration', 'broadcast', 'exchange'] as const),
 ];
+
+/** What is to come of methods that Nest has not registered yet. */
+export const foreseen = (methods: readonly PatternMethod[]): ForeseenHandler[] =>
+  methods.flatMap(({ name, patterns, extras }) => {
+    const types = patterns.filter((pattern) => typeof pattern === 'string');
+    return types.length === 0 ? [] : [{ name, patterns: types, options: optionsAmong(extras) }];
+  });
 
 /** Other transports may find something for them among the extras, too. */
 const optionsAmong = (extras: object): OnEventOptions =>

@@ -2,9 +2,9 @@ import { Inject, Injectable, type FactoryProvider } from '@nestjs/common';
 import { Server, type MessageHandler } from '@nestjs/microservices';
 import type { HandlerIntake } from '../consume/handler-intake.js';
 import { getHandlerIntakeToken } from '../outbox.tokens.js';
-import { EventMethods } from './event-methods.js';
+import { EventMethods, foreseen } from './event-methods.js';
 import { keepFailures } from './known-failure.js';
-import { CallbackNames, patternMethods } from './pattern-methods.js';
+import { CallbackNames, patternMethods, type PatternMethod } from './pattern-methods.js';
 
 /** Tells this transport from others, as in `@EventPattern('order.placed', OUTBOX_TRANSPORT)`. */
 export const OUTBOX_TRANSPORT = Symbol.for('nestjs-rabbitmq-outbox');
@@ -28,6 +28,8 @@ export class OutboxTransportStrategy extends Server {
     const methods = patternMethods(intake.controllerMethods());
     for (const { method } of methods) keepFailures(method);
     this.names = new CallbackNames(methods);
+    const ours = ({ transport }: PatternMethod) => transport === undefined || transport === OUTBOX_TRANSPORT;
+    intake.foresee(foreseen(methods.filter(ours)));
   }
 
   /** The strategy of the outbox `name`, as a provider under the token it returns. */

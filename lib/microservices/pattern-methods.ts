@@ -2,6 +2,7 @@ import {
   PATTERN_EXTRAS_METADATA,
   PATTERN_HANDLER_METADATA,
   PATTERN_METADATA,
+  TRANSPORT_METADATA,
 } from '@nestjs/microservices/constants.js';
 import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
 import type { ControllerMethod } from '../consume/handler-intake.js';
@@ -12,16 +13,19 @@ export interface PatternMethod {
   readonly name: string;
   readonly method: object;
   readonly extras: object;
-  /** How many callbacks Nest registers for it: one for each pattern. */
-  readonly patterns: number;
+  /** Nest registers a callback for each. */
+  readonly patterns: readonly unknown[];
+  /** The transport it is for; any, when it does not say. */
+  readonly transport: unknown;
 }
 
 export const patternMethods = (methods: readonly ControllerMethod[]): PatternMethod[] =>
   methods.flatMap(({ name, method }) => {
     if (Reflect.getMetadata(PATTERN_HANDLER_METADATA, method) !== PatternHandler.EVENT) return [];
     const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, method) as object;
-    const patterns = (Reflect.getMetadata(PATTERN_METADATA, method) as unknown[]).length;
-    return [{ name, method, extras, patterns }];
+    const patterns = Reflect.getMetadata(PATTERN_METADATA, method) as unknown[];
+    const transport: unknown = Reflect.getMetadata(TRANSPORT_METADATA, method);
+    return [{ name, method, extras, patterns, transport }];
   });
 
 /**
@@ -32,7 +36,7 @@ export class CallbackNames {
   private readonly open: Array<{ readonly method: PatternMethod; left: number }>;
 
   constructor(methods: readonly PatternMethod[]) {
-    this.open = methods.map((method) => ({ method, left: method.patterns }));
+    this.open = methods.map((method) => ({ method, left: method.patterns.length }));
   }
 
   nameOf(extras: object | undefined, pattern: string): string {

@@ -31,6 +31,7 @@ const VARIABLES: Readonly<Record<string, readonly [path: string, kind: Kind]>> =
   OUTBOX_MAX_REDELIVERIES: ['consumers.maxRedeliveries', 'number'],
   OUTBOX_FORMAT: ['format', 'text'],
   OUTBOX_RETENTION: ['retention', 'duration'],
+  OUTBOX_IDLE: ['idle', 'flag'],
   OUTBOX_SHUTDOWN_TIMEOUT: ['shutdownTimeout', 'duration'],
 };
 

@@ -22,6 +22,11 @@ export interface OutboxOptions {
   format?: WireFormat;
   /** How long published rows stay in the table. `'0s'` deletes them as they are published. Default `'7d'`. */
   retention?: Duration;
+  /**
+   * Starts nothing: no relay and no consumers, and leaves the tables as they are. For commands and scripts that boot the
+   * application only to ask it something. Default `false`.
+   */
+  idle?: boolean;
   /** How long shutdown waits for running handlers and open confirms. Default `'30s'`. */
   shutdownTimeout?: Duration;
 }

@@ -146,6 +146,7 @@ export const optionsSchema = group({
   codecs: z.array(codec, { error: 'must be a list of codecs' }).default([]),
   format: choice(...wireFormats).default('plain'),
   retention: duration().default(7 * 86_400_000),
+  idle: flag.default(false),
   shutdownTimeout: duration(0, 3_600_000).default(30_000),
 });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Logger, ValidationPipe, type INestApplication, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { InvalidHandlerError } from 'nestjs-rabbitmq-outbox';
+import { InvalidHandlerError, OutboxTopology } from 'nestjs-rabbitmq-outbox';
 import { OutboxTransportStrategy } from 'nestjs-rabbitmq-outbox/microservices';
 import { openStage, type Stage } from '../consume/stage.js';
 import { eventually } from '../support/outbox-app.js';
@@ -156,6 +156,20 @@ async function late(
   await other.init();
   return { other, listening: other.startAllMicroservices() };
 }
+
+test('an application that is only asked tells of the queues of its @EventPattern() methods, too', async () => {
+  const module = appModule(stage.playground, { options: { idle: true }, controllers: [Events] });
+  const idle = await NestFactory.createApplicationContext(module, { logger: false });
+  const queues = idle
+    .get(OutboxTopology)
+    .definitions()
+    .queues.map(({ name }) => name);
+  for (const handler of ['Events.plain', 'Events.wild', 'Events.ours', 'Events.beside'])
+    expect(queues).toContain(stage.queue(handler));
+  for (const handler of ['Events.theirs', 'Events.request', 'Events.object'])
+    expect(queues).not.toContain(stage.queue(handler));
+  await idle.close();
+});
 
 describe('a microservice that listens after its application has started', () => {
   test('consumes from then on', async () => {

@@ -60,6 +60,7 @@ describe('resolveOptions', () => {
       },
       codecs: [],
       format: 'plain',
+      idle: false,
       retention: 7 * 24 * HOUR,
       shutdownTimeout: 30_000,
     });

@@ -1,11 +1,13 @@
 import type { Logger } from '@nestjs/common';
 import type { Telling } from '../../lifecycle/lifecycle.js';
 import type { BrokerLinks } from '../link-state.js';
+import type { Topology } from './definitions.js';
 import { RabbitConnection } from './connection.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
 import { isRefusal } from './refusal.js';
 import { RetryDelays } from './retry-delays.js';
+import type { TopologyReport } from './topology-report.js';
 import { RabbitTopology, type TopologySettings } from './topology.js';
 
 export interface RabbitMqSettings extends TopologySettings {
@@ -30,6 +32,7 @@ export class RabbitMq {
   private readonly consuming: RabbitConnection;
   private readonly forwarder: RabbitPublisher;
   private readonly publishingTopology: RabbitTopology;
+  private readonly consumingTopology: RabbitTopology;
 
   constructor(
     settings: RabbitMqSettings,
@@ -53,11 +56,11 @@ export class RabbitMq {
     // On a channel apart: a retry exchange that somebody deleted must not cost the relay its channel.
     this.forwarder = publisher(() => Promise.resolve());
     this.consuming = connection('consumer');
-    const topology = new RabbitTopology(this.consuming, settings);
+    this.consumingTopology = new RabbitTopology(this.consuming, settings);
     this.subscriber = new RabbitSubscriber(
       this.consuming,
       this.forwarder,
-      topology,
+      this.consumingTopology,
       new RetryDelays(settings.mode === 'assert', logger),
       { exchange, publishTimeout },
       lifecycle,
@@ -85,6 +88,15 @@ export class RabbitMq {
     if (this.publishing.connected) await this.ensurePublishing();
     this.publisher.start();
     this.forwarder.start();
+  }
+
+  /**
+   * Looks at what is there of a topology, on the connection that consumes.
+   * @throws {BrokerUnavailableError} when the broker cannot be reached
+   */
+  async inspect(topology: Topology): Promise<TopologyReport> {
+    await this.consuming.firstAttempt(START_TIMEOUT);
+    return this.consumingTopology.inspect(topology);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Channel } from 'amqplib';
+import { TopologyMismatchError, type TopologyMismatch } from '../../errors/topology-mismatch.error.js';
 import { TopologyMissingError } from '../../errors/topology-missing.error.js';
 import type { SubscriptionRequest } from '../subscriber.js';
 import { closeChannel } from './close-channel.js';
@@ -13,6 +14,9 @@ import {
   type Origin,
   type PlanSettings,
 } from './plan.js';
+
+import { isRefusal } from './refusal.js';
+import type { TopologyReport } from './topology-report.js';
 
 export interface TopologySettings extends PlanSettings {
   readonly mode: 'assert' | 'check' | 'none';
@@ -53,6 +57,34 @@ export class RabbitTopology {
     if (this.settings.mode !== 'check') return;
     const all = together(...requests.map((request) => forHandler(this.settings, request)));
     await this.check(divide(all).lasting);
+  }
+
+  /** Compares, and changes nothing: what is not there is not declared, and what is there cannot be declared otherwise. */
+  async inspect({ exchanges, queues, foreign }: Topology): Promise<TopologyReport> {
+    const report = {
+      missing: [] as string[],
+      mismatches: [] as TopologyMismatch[],
+      uncompared: [] as string[],
+    };
+    const look = async (kind: 'exchange' | 'queue', name: string, one: Partial<Topology>) => {
+      const thing = `${kind} "${name}"`;
+      const found = await this.exists(kind, name);
+      if (!found) report.missing.push(thing);
+      else
+        await this.compare({ ...NOTHING, ...one }).catch((error: unknown) => {
+          if (error instanceof TopologyMismatchError) report.mismatches.push(error.mismatch);
+          else if (isRefusal(error)) report.uncompared.push(thing);
+          else throw error;
+        });
+    };
+    for (const name of foreign) await look('exchange', name, {});
+    for (const exchange of exchanges) await look('exchange', exchange.name, { exchanges: [exchange] });
+    for (const queue of queues) await look('queue', queue.name, { queues: [queue] });
+    return report;
+  }
+
+  private compare(one: Topology): Promise<void> {
+    return this.onChannel((channel) => declare(channel, one));
   }
 
   private async ensure(topology: Topology): Promise<void> {
