@@ -1,5 +1,8 @@
+import { TopologyForbiddenError } from '../../errors/topology-forbidden.error.js';
 import { TopologyMismatchError } from '../../errors/topology-mismatch.error.js';
 import { TopologyMissingError } from '../../errors/topology-missing.error.js';
+
+const REFUSALS = [TopologyForbiddenError, TopologyMismatchError, TopologyMissingError];
 
 const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;
@@ -9,7 +12,7 @@ const PRECONDITION_FAILED = 406;
  * arguments): asking again would not help. Everything else is an outage.
  */
 export function isRefusal(error: unknown): boolean {
-  if (error instanceof TopologyMismatchError || error instanceof TopologyMissingError) return true;
+  if (REFUSALS.some((kind) => error instanceof kind)) return true;
   const { code } = error as { code?: unknown };
   return typeof code === 'number' && code >= ACCESS_REFUSED && code <= PRECONDITION_FAILED;
 }

@@ -5,7 +5,7 @@ import type { SubscriptionRequest } from '../subscriber.js';
 import { closeChannel } from './close-channel.js';
 import type { RabbitConnection } from './connection.js';
 import { divide, NOTHING, together, type Topology } from './definitions.js';
-import { mismatchOf } from './mismatch.js';
+import { declarationError } from './declaration-errors.js';
 import {
   forDeadLetters,
   forHandler,
@@ -133,7 +133,7 @@ export class RabbitTopology {
     try {
       await work(channel);
     } catch (error) {
-      throw mismatchOf(error) ?? error;
+      throw declarationError(error);
     } finally {
       await closeChannel(channel);
     }

@@ -1,6 +1,12 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { EventContext, OnEvent, TopologyMismatchError, TopologyMissingError } from 'nestjs-rabbitmq-outbox';
+import {
+  EventContext,
+  OnEvent,
+  TopologyForbiddenError,
+  TopologyMismatchError,
+  TopologyMissingError,
+} from 'nestjs-rabbitmq-outbox';
 import { openStage, type Stage } from '../../consume/stage.js';
 import { eventually, type TestApp } from '../../support/outbox-app.js';
 import { listed } from './listing.js';
@@ -125,6 +131,57 @@ describe('topology', () => {
         },
       ],
       [
+        'a handler’s queue that lets one consumer in',
+        (on) =>
+          on.onChannel((channel) =>
+            channel.assertQueue(on.queue('Billing.bill'), {
+              arguments: {
+                'x-queue-type': 'quorum',
+                'x-single-active-consumer': true,
+                'x-dead-letter-exchange': `${on.playground.name}.dlx`,
+                'x-dead-letter-routing-key': on.queue('Billing.bill'),
+                'x-dead-letter-strategy': 'at-least-once',
+                'x-overflow': 'reject-publish',
+                'x-delivery-limit': 7,
+              },
+            }),
+          ),
+        {
+          kind: 'queue',
+          name: '~.Billing.bill',
+          argument: 'x-single-active-consumer',
+          declared: 'none',
+          actual: 'true',
+        },
+      ],
+      [
+        'a handler’s queue that dead-letters elsewhere',
+        (on) =>
+          on.onChannel((channel) =>
+            channel.assertQueue(on.queue('Billing.bill'), {
+              arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': 'elsewhere' },
+            }),
+          ),
+        {
+          kind: 'queue',
+          name: '~.Billing.bill',
+          argument: 'x-dead-letter-exchange',
+          declared: '~.dlx',
+          actual: 'elsewhere',
+        },
+      ],
+      [
+        'a way back that drops what has no queue',
+        (on) => on.onChannel((channel) => channel.assertExchange(`${on.playground.name}.return`, 'direct')),
+        {
+          kind: 'exchange',
+          name: '~.return',
+          argument: 'alternate-exchange',
+          declared: '~.unclaimed',
+          actual: 'none',
+        },
+      ],
+      [
         'an event exchange of another kind',
         (on) => on.onChannel((channel) => channel.assertExchange(on.playground.name, 'fanout')),
         { kind: 'exchange', name: '~', argument: 'type', declared: 'topic', actual: 'fanout' },
@@ -146,8 +203,9 @@ describe('topology', () => {
         const error = await failure({});
         expect(error).toBeInstanceOf(TopologyMismatchError);
         const found = (error as TopologyMismatchError).mismatch as unknown as Record<string, string>;
-        expect({ ...found, name: found['name']?.replace(name, '~') }).toEqual(mismatch);
-        expect((error as Error).message).toContain(
+        const told = Object.entries(found).map(([member, value]) => [member, value.replace(name, '~')]);
+        expect(Object.fromEntries(told)).toEqual(mismatch);
+        expect((error as Error).message.replaceAll(name, '~')).toContain(
           `${mismatch['argument']} = ${mismatch['actual']}, but would be declared with ${mismatch['declared']}`,
         );
         expect((error as TopologyMismatchError).code).toBe('OUTBOX_TOPOLOGY_MISMATCH');
@@ -233,7 +291,7 @@ describe('topology', () => {
     expect((error as Error).message).toContain(stage.queue('Billing.bill'));
   });
 
-  test('that a user may not declare fails the start with what the broker says', async () => {
+  test('that a user may not declare fails the start with what the broker says, and the ways out', async () => {
     await node.ctl('add_user', name, 'secret');
     await node.ctl('set_permissions', name, '^$', '.*', '.*');
     const url = new URL(node.url);
@@ -241,7 +299,9 @@ describe('topology', () => {
     const error: unknown = await stage
       .start({ providers: [Billing], options: { rabbitmq: { url: url.href } } })
       .catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 403 });
-    expect((error as Error).message).toMatch(/ACCESS_REFUSED.*exchange/);
+    expect(error).toBeInstanceOf(TopologyForbiddenError);
+    expect((error as Error).message.replaceAll(name, '~')).toMatch(
+      /^RabbitMQ refuses our user: ACCESS_REFUSED - .*exchange '~' in vhost '\/' refused for user '~'\. Give it .*'check'/,
+    );
   });
 });
