@@ -137,24 +137,26 @@ function together(emissions: readonly Emission[]): Emission {
 
 type Handlers = Parameters<Consumers['start']>[0];
 
-/** Starts what this process is for. None of it belongs to the trace of whoever starts us. */
-export function start(parts: OutboxParts, handlers: Handlers): Promise<void> {
-  return parts.tracing.untraced(() => startParts(parts, handlers));
-}
-
-/** Consumers last: by then what their handlers need is running. */
-async function startParts(parts: OutboxParts, handlers: Handlers): Promise<void> {
-  const { options, broker, relay, pruner, consumers } = parts;
+/**
+ * Starts what this process is for. Consumers last: by then what their handlers need is running. What the relay does, and
+ * what comes in on its connection, belongs to no trace; what handlers do belongs to theirs.
+ */
+export async function start(parts: OutboxParts, handlers: Handlers): Promise<void> {
+  const { options, broker, relay, pruner, consumers, tracing } = parts;
   const consuming = handlers.length > 0;
   // Handlers publish, too: their retries and dead letters.
   const publishing = options.relay.enabled || consuming;
-  await broker.connect({ publishing, consuming });
+  await Promise.all([
+    tracing.untraced(() => broker.connect({ publishing, consuming: false })),
+    broker.connect({ publishing: false, consuming }),
+  ]);
   if (consuming) await consumers.prepare(handlers);
-  if (publishing) await broker.startPublishing();
-  if (options.relay.enabled) {
+  await tracing.untraced(async () => {
+    if (publishing) await broker.startPublishing();
+    if (!options.relay.enabled) return;
     relay.start();
     pruner?.start();
-  }
+  });
   if (consuming) await consumers.start(handlers);
 }
 

@@ -7,7 +7,6 @@ export interface TracedDelivery {
   readonly routingKey: string;
   /** What the emitter's tracer had put into the row is among them. */
   readonly headers: EventHeaders;
-  readonly body: { readonly length: number };
   readonly attempt: number;
   readonly redelivered: boolean;
   readonly correlationId: string | undefined;

@@ -4,8 +4,9 @@ import { NestFactory } from '@nestjs/core';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { OutboxModule, OutboxRelay, OutboxService } from '../../dist/lib/index.js';
 
-/** An application context with the outbox on a site. `database` are further settings of its data source. */
-export async function startOutbox(site, options = {}, { database = {}, providers = [] } = {}) {
+/** An application context with the outbox on a site. `database` are further settings of its data source, `imports`
+ * modules beside it. */
+export async function startOutbox(site, options = {}, { database = {}, providers = [], imports = [] } = {}) {
   class App {}
   Module({
     imports: [
@@ -23,6 +24,7 @@ export async function startOutbox(site, options = {}, { database = {}, providers
         rabbitmq: { url: site.rabbitUrl, exchange: site.exchange, ...options.rabbitmq },
         storage: { dataSource: site.schema, schema: site.schema, ...options.storage },
       }),
+      ...imports,
     ],
     providers,
   })(App);

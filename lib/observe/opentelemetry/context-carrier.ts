@@ -3,6 +3,7 @@ import {
   propagation,
   ROOT_CONTEXT,
   trace,
+  TraceFlags,
   type Context,
   type Link,
 } from '@opentelemetry/api';
@@ -24,11 +25,10 @@ export function headersOf(context: Context, baggage: boolean): EventHeaders {
 export const contextOf = (headers: EventHeaders | null): Context =>
   headers ? propagation.extract(ROOT_CONTEXT, headers) : ROOT_CONTEXT;
 
-/** Links to the sampled ones: nobody keeps the others. */
-export function linksTo(contexts: readonly Context[]): Link[] {
-  return contexts.flatMap((context) => {
-    const creation = trace.getSpanContext(context);
-    const kept = creation && isSpanContextValid(creation) && (creation.traceFlags & 1) === 1;
-    return kept ? [{ context: creation }] : [];
-  });
+/** A link to the span that emitted, if it is sampled: nobody keeps the others. */
+export function linksTo(context: Context): Link[] {
+  const created = trace.getSpanContext(context);
+  const isKept =
+    created !== undefined && isSpanContextValid(created) && (created.traceFlags & TraceFlags.SAMPLED) !== 0;
+  return isKept ? [{ context: created }] : [];
 }

@@ -8,13 +8,12 @@ import {
 import { METRICS, type Label, type MetricDefinition } from '../metrics/definitions.js';
 import type { OutboxMetrics, Reading } from '../metrics/outbox-metrics.js';
 import type { Labels } from '../metrics/series.js';
-import { ATTRIBUTE, SYSTEM } from './attributes.js';
 
 const LABELS: Readonly<Record<Label, string>> = {
   type: 'outbox.event.type',
-  consumer: ATTRIBUTE.destination,
-  outcome: ATTRIBUTE.outcome,
-  reason: ATTRIBUTE.reason,
+  consumer: 'messaging.destination.name',
+  outcome: 'outbox.outcome',
+  reason: 'outbox.reason',
   state: 'outbox.state',
   connection: 'outbox.connection',
 };
@@ -87,7 +86,7 @@ export class OpenTelemetryMetrics {
   private attributes({ otelName }: MetricDefinition, labels: Labels): Attributes {
     const ours = Object.entries(labels).map(([label, value]) => [LABELS[label as Label], value]);
     return {
-      [ATTRIBUTE.outbox]: this.source.outbox.name,
+      'outbox.name': this.source.outbox.name,
       ...CONVENTIONAL[otelName],
       ...(Object.fromEntries(ours) as Attributes),
     };
@@ -96,8 +95,8 @@ export class OpenTelemetryMetrics {
 
 function operation(name: string): Attributes {
   return {
-    [ATTRIBUTE.system]: SYSTEM,
-    [ATTRIBUTE.operationName]: name,
-    [ATTRIBUTE.operationType]: name,
+    'messaging.system': 'rabbitmq',
+    'messaging.operation.name': name,
+    'messaging.operation.type': name,
   };
 }

@@ -6,12 +6,13 @@ import {
   SpanStatusCode,
   trace,
   type Attributes,
+  type Context,
+  type Link,
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
 import type { EventHeaders } from '../../event/envelope.js';
 import type { TracedDelivery, TracedHandler, TracedOutcome, Tracing } from '../../lifecycle/tracing.js';
-import { ATTRIBUTE, SYSTEM } from './attributes.js';
 import { contextOf, headersOf, linksTo } from './context-carrier.js';
 import type { TracingOptions } from './tracing-options.js';
 import { withoutInstrumentation } from './without-instrumentation.js';
@@ -26,7 +27,8 @@ export interface TracedOutbox {
 }
 
 /**
- * Spans as OpenTelemetry's conventions for messaging have them: *create* where an event is emitted, whose context the
+ * Spans as OpenTelemetry's conventions for messaging have them (1.44, in development still; attributes of ours begin
+ * with `outbox.`): *create* where an event is emitted, whose context the
  * row carries; *process* around a handler.
  */
 export class OpenTelemetryTracing implements Tracing {
@@ -42,7 +44,8 @@ export class OpenTelemetryTracing implements Tracing {
     work: (carrier: EventHeaders) => Promise<string[]>,
   ): Promise<string[]> {
     if (events.length === 0) return work({});
-    const { type, ...attributes } = this.emitAttributes(events);
+    const type = onlyType(events);
+    const attributes = this.emitAttributes(type, events.length);
     const span = this.tracer.startSpan(`create ${this.destination(type)}`, {
       kind: SpanKind.PRODUCER,
       attributes,
@@ -50,7 +53,7 @@ export class OpenTelemetryTracing implements Tracing {
     const active = trace.setSpan(context.active(), span);
     try {
       const ids = await context.with(active, () => work(headersOf(active, this.options.baggage)));
-      if (ids.length === 1) span.setAttribute(ATTRIBUTE.messageId, ids[0] as string);
+      if (ids.length === 1) span.setAttribute('messaging.message.id', ids[0] as string);
       return ids;
     } catch (error) {
       failed(span, error);
@@ -60,33 +63,37 @@ export class OpenTelemetryTracing implements Tracing {
     }
   }
 
-  async handling<Outcome extends TracedOutcome>(
+  handling<Outcome extends TracedOutcome>(
     deliveries: readonly TracedDelivery[],
     where: TracedHandler,
     work: () => Promise<Outcome>,
   ): Promise<Outcome> {
-    const created = deliveries.map(({ headers }) => contextOf(headers));
-    const isParent = this.options.parent === 'parent' && created.length === 1;
-    const parent = isParent ? (created[0] ?? ROOT_CONTEXT) : ROOT_CONTEXT;
-    const span = this.tracer.startSpan(
-      `process ${where.queue}`,
-      {
-        kind: SpanKind.CONSUMER,
-        attributes: this.handlingAttributes(deliveries, where),
-        links: linksTo(created),
-      },
-      parent,
-    );
-    try {
-      const outcome = await context.with(trace.setSpan(parent, span), work);
-      settled(span, outcome);
-      return outcome;
-    } catch (error) {
-      failed(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
+    const [only] = deliveries;
+    if (only && deliveries.length === 1) return this.handlingOne(only, where, work);
+    const links = deliveries.flatMap(({ headers }) => linksTo(contextOf(headers)));
+    const attributes = this.batchAttributes(deliveries.length, where);
+    const span = this.processSpan(where, { attributes, links }, ROOT_CONTEXT);
+    return within(span, ROOT_CONTEXT, work);
+  }
+
+  private handlingOne<Outcome extends TracedOutcome>(
+    delivery: TracedDelivery,
+    where: TracedHandler,
+    work: () => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const created = contextOf(delivery.headers);
+    const parent = this.options.parent === 'parent' ? created : ROOT_CONTEXT;
+    const attributes = this.deliveryAttributes(delivery, where);
+    const span = this.processSpan(where, { attributes, links: linksTo(created) }, parent);
+    return within(span, parent, work);
+  }
+
+  private processSpan(
+    { queue }: TracedHandler,
+    options: { readonly attributes: Attributes; readonly links: Link[] },
+    parent: Context,
+  ): Span {
+    return this.tracer.startSpan(`process ${queue}`, { kind: SpanKind.CONSUMER, ...options }, parent);
   }
 
   untraced<T>(work: () => T): T {
@@ -98,50 +105,52 @@ export class OpenTelemetryTracing implements Tracing {
     if (this.options.suppressAmqplib) withoutInstrumentation(instrumented);
   }
 
-  private emitAttributes(events: ReadonlyArray<{ readonly type: string }>): Attributes & { type?: string } {
-    const types = new Set(events.map(({ type }) => type));
-    const [only] = types;
-    const type = types.size === 1 ? only : undefined;
+  private emitAttributes(type: string | undefined, count: number): Attributes {
+    const attributes: Attributes = {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.name': 'create',
+      'messaging.operation.type': 'create',
+      'messaging.destination.name': this.destination(type),
+      'outbox.name': this.outbox.name,
+    };
+    if (type !== undefined) attributes['messaging.rabbitmq.destination.routing_key'] = type;
+    if (count > 1) attributes['messaging.batch.message_count'] = count;
+    return attributes;
+  }
+
+  private batchAttributes(count: number, { queue, handler }: TracedHandler): Attributes {
     return {
-      ...(type !== undefined && { type }),
-      ...this.attributes('create', 'create', {
-        [ATTRIBUTE.destination]: this.destination(type),
-        ...(type !== undefined && { [ATTRIBUTE.routingKey]: type }),
-        ...(events.length > 1 && { [ATTRIBUTE.batchCount]: events.length }),
-      }),
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': queue,
+      'messaging.batch.message_count': count,
+      'outbox.name': this.outbox.name,
+      'outbox.handler': handler,
     };
   }
 
-  private handlingAttributes(
-    deliveries: readonly TracedDelivery[],
-    { queue, handler }: TracedHandler,
-  ): Attributes {
-    const [only] = deliveries;
-    const common = this.attributes('process', 'process', {
-      [ATTRIBUTE.destination]: queue,
-      [ATTRIBUTE.handler]: handler,
-    });
-    if (!only || deliveries.length > 1) return { ...common, [ATTRIBUTE.batchCount]: deliveries.length };
-    return {
-      ...common,
-      [ATTRIBUTE.destination]: `${this.outbox.exchange}:${only.routingKey}:${queue}`,
-      [ATTRIBUTE.routingKey]: only.routingKey,
-      [ATTRIBUTE.messageId]: only.id,
-      [ATTRIBUTE.conversationId]: only.correlationId,
-      [ATTRIBUTE.bodySize]: only.body.length,
-      [ATTRIBUTE.attempt]: only.attempt,
-      [ATTRIBUTE.redelivered]: only.redelivered,
+  /**
+   * One literal with plain names: put together from parts it costs more than the span. What goes without saying is left
+   * out, for every attribute costs: a first attempt, a first delivery.
+   */
+  private deliveryAttributes(delivery: TracedDelivery, { queue, handler }: TracedHandler): Attributes {
+    const { exchange, name } = this.outbox;
+    const { id, routingKey, attempt, redelivered, correlationId } = delivery;
+    const attributes: Attributes = {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': `${exchange}:${routingKey}:${queue}`,
+      'messaging.rabbitmq.destination.routing_key': routingKey,
+      'messaging.message.id': id,
+      'outbox.name': name,
+      'outbox.handler': handler,
     };
-  }
-
-  private attributes(operationName: string, operationType: string, more: Attributes): Attributes {
-    return {
-      [ATTRIBUTE.system]: SYSTEM,
-      [ATTRIBUTE.operationName]: operationName,
-      [ATTRIBUTE.operationType]: operationType,
-      [ATTRIBUTE.outbox]: this.outbox.name,
-      ...more,
-    };
+    if (attempt > 1) attributes['outbox.attempt'] = attempt;
+    if (redelivered) attributes['outbox.redelivered'] = true;
+    if (correlationId !== undefined) attributes['messaging.message.conversation_id'] = correlationId;
+    return attributes;
   }
 
   /** RabbitMQ's destination, as the conventions write it. */
@@ -150,21 +159,45 @@ export class OpenTelemetryTracing implements Tracing {
   }
 }
 
+/** Runs a handler in its span, which ends with what became of it. */
+async function within<Outcome extends TracedOutcome>(
+  span: Span,
+  parent: Context,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
+  try {
+    const outcome = await context.with(trace.setSpan(parent, span), work);
+    settled(span, outcome);
+    return outcome;
+  } catch (error) {
+    failed(span, error);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** The type of all of them, if they are of one. */
+function onlyType(events: ReadonlyArray<{ readonly type: string }>): string | undefined {
+  const type = events[0]?.type;
+  return events.every((event) => event.type === type) ? type : undefined;
+}
+
 /** As the metrics call them. */
 const OUTCOMES: Readonly<Record<string, string>> = { retry: 'retried', dead: 'dead-lettered' };
 
 /** Retries and dead letters are to be seen on the attempt that led to them. */
 function settled(span: Span, { kind, error, delay, reason }: TracedOutcome): void {
-  span.setAttribute(ATTRIBUTE.outcome, OUTCOMES[kind] ?? kind);
+  span.setAttribute('outbox.outcome', OUTCOMES[kind] ?? kind);
   if (kind === 'handled' || kind === 'duplicate') return;
   if (kind !== 'aborted') failed(span, error);
-  if (delay !== undefined) span.addEvent('retry', { [ATTRIBUTE.delay]: delay });
-  if (reason !== undefined) span.addEvent('dead letter', { [ATTRIBUTE.reason]: reason });
+  if (delay !== undefined) span.addEvent('retry', { 'outbox.delay_ms': delay });
+  if (reason !== undefined) span.addEvent('dead letter', { 'outbox.reason': reason });
 }
 
 function failed(span: Span, error: unknown): void {
   const known = error instanceof Error ? error : undefined;
-  span.setAttribute(ATTRIBUTE.errorType, known?.name ?? typeof error);
+  span.setAttribute('error.type', known?.name ?? typeof error);
   span.setStatus({ code: SpanStatusCode.ERROR, ...(known && { message: known.message }) });
   if (known) span.recordException(known);
 }

@@ -12,7 +12,7 @@ export async function start(site) {
 }
 
 /** Resolves when the broker has confirmed all of them. */
-export async function fill(events, body) {
+export async function fill(events, body, more = {}) {
   const channel = await connection.createConfirmChannel();
   const content = Buffer.from(body);
   let confirmed = 0;
@@ -26,7 +26,7 @@ export async function fill(events, body) {
       appId: exchange,
       contentType: 'application/json',
       timestamp: 1_700_000_000,
-      headers: { 'outbox-key': `key-${sent % 1_000}` },
+      headers: { 'outbox-key': `key-${sent % 1_000}`, ...more },
     };
     channel.publish(exchange, 'bench.event', content, properties, (error) => {
       failed ??= error;

@@ -1,12 +1,14 @@
 // A relay, and nothing but a relay.
 import { rate } from '../measure.mjs';
+import { observing } from '../observing.mjs';
 import { published as publishedBy, startOutbox } from '../outbox.mjs';
 
 let outbox;
 let goal = 0;
 
-export async function start(site, options) {
-  outbox = await startOutbox(site, options);
+/** `watched` is how: `'metrics'`, `'tracing'`, or not at all. */
+export async function start(site, options, watched) {
+  outbox = await startOutbox(site, options, { imports: observing(watched) });
 }
 
 export const pause = () => outbox.relay.pause();
