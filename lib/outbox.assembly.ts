@@ -15,6 +15,7 @@ import { Lifecycle } from './lifecycle/lifecycle.js';
 import { TracingSlot } from './lifecycle/tracing.js';
 import type { ResolvedOptions } from './options/schema.js';
 import { settledWithin } from './policy/deadline.js';
+import { LifecycleLog } from './observe/lifecycle-log.js';
 import type { Job, JobRegistry } from './relay/jobs.js';
 import { createPruner } from './relay/pruner.js';
 import { OutboxRelay } from './relay/relay.js';
@@ -85,6 +86,8 @@ export async function assemble(
   const codecs = new Codecs(emit.codec, options.codecs);
   const target = { dataSource, name: storage.dataSource };
   const logger = new Logger('OutboxRelay');
+  const consumerLogger = new Logger('OutboxConsumers');
+  new LifecycleLog(lifecycle, logger, consumerLogger).start();
   const settings = { ...relay, ...relay.retry, unroutable: rabbitmq.unroutable, exchange: rabbitmq.exchange };
   const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger, lifecycle);
   wakeUp.onSignal(() => tracing.untraced(() => outboxRelay.wake()));
@@ -120,7 +123,7 @@ export async function assemble(
       tracking,
       lifecycle,
       tracing,
-      new Logger('OutboxConsumers'),
+      consumerLogger,
     ),
   };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subscriber.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
-import { durationText } from '../policy/duration.js';
+import { Seldom } from '../policy/seldom.js';
 import type { DeliveryTeller } from './delivery-teller.js';
 import { describeFailure, failureOf } from './failure.js';
 import type { Handler } from './handler.js';
@@ -33,6 +33,8 @@ const FORWARD_BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 10_000, jitt
  * again.
  */
 export class Settler {
+  private readonly seldom = new Seldom();
+
   constructor(
     private readonly queue: string,
     private readonly forwarding: Forwarding,
@@ -47,7 +49,6 @@ export class Settler {
     const safe = leavesNothing(outcome) || (await this.secure(message, delivery, outcome));
     if (!safe) return delivery.requeue();
     delivery.ack();
-    this.report(message, outcome);
     this.teller.settled(message, handled.handler, outcome, handled.duration);
   }
 
@@ -72,28 +73,21 @@ export class Settler {
         await send();
         return true;
       } catch (error) {
-        this.logger.warn(
-          `${this.describe(message)}: its retry or dead letter is not safe yet: ${describeFailure(error)}`,
-        );
+        this.notSafeYet(message, error);
         await sleep(backoffDelay(FORWARD_BACKOFF, attempt), over);
       }
     }
     return false;
   }
 
-  private report(message: IncomingMessage, outcome: Outcome): void {
-    if (outcome.kind === 'retry') {
-      const { delay, error } = outcome;
+  private notSafeYet({ id, type, attempt }: IncomingMessage, error: unknown): void {
+    const { queue } = this;
+    this.seldom.say('', (alikeSinceLastLine) =>
       this.logger.warn(
-        `${this.describe(message)} failed, again in ${durationText(delay)}: ${describeFailure(error)}`,
-      );
-    } else if (outcome.kind === 'dead') {
-      this.logger.error(`${this.describe(message)} is a dead letter: ${describeFailure(outcome.error)}`);
-    }
-  }
-
-  private describe(message: IncomingMessage): string {
-    return `${this.queue}, event ${message.id} (${message.type}), attempt ${message.attempt}`;
+        `A retry or dead letter of ${queue} is not safe yet, its message is kept: ${describeFailure(error)}`,
+        { queue, event: id, type, attempt, alikeSinceLastLine },
+      ),
+    );
   }
 }
 

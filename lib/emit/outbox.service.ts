@@ -35,7 +35,7 @@ export class OutboxService {
     private readonly defaults: EmitDefaults,
     private readonly lifecycle: Pick<Telling, 'heard'>,
     private readonly tracing: Pick<TracingSlot, 'active'>,
-    private readonly logger: Pick<Logger, 'log'>,
+    private readonly logger: Pick<Logger, 'debug'>,
   ) {}
 
   /**
@@ -190,7 +190,8 @@ export class OutboxService {
       rows.length === 1
         ? `Event ${rows[0]?.id} (${rows[0]?.type}) is`
         : `${rows.length - written} of ${rows.length} events are`;
-    this.logger.log(`${which} in the outbox already: an id is written once.`);
+    // An id of one's own is given so that this may happen: no news, and `emitted` counts it.
+    this.logger.debug(`${which} in the outbox already: an id is written once.`);
   }
 }
 

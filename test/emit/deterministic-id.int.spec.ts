@@ -6,7 +6,7 @@ import { eventually } from '../support/outbox-app.js';
 import { useWritingApp } from './writing-app.js';
 
 const { app, outbox, playground, rows, row, types, inTransaction } = useWritingApp();
-const logged = jest.spyOn(Logger.prototype, 'log');
+const logged = jest.spyOn(Logger.prototype, 'debug');
 beforeEach(() => void logged.mockClear());
 
 const notes = () => logged.mock.calls.map(([message]) => String(message));

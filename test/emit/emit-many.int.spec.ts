@@ -136,7 +136,7 @@ describe('emitMany', () => {
   });
 
   test('writes an id once, also when it comes again in a later statement, and says so', async () => {
-    const said = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+    const said = jest.spyOn(Logger.prototype, 'debug').mockImplementation(() => undefined);
     const id = '018f3c1e-7f6a-7cc2-9b1d-2f3a4b5c6d7e';
     const events = times(10_001, (index) => ({
       type: `t${index}`,

@@ -67,11 +67,13 @@ export class RabbitSubscriber implements EventSubscriber {
       prepare: () => this.topology.ensureHandler(request),
       handle,
       lost: (reason) => {
-        this.logger.warn(`Consumer of ${queue} is interrupted: ${reason}. It resumes by itself.`);
+        this.logger.warn(`Consumer of ${queue} is interrupted: ${reason}. It resumes by itself.`, {
+          queue,
+        });
         this.lifecycle.tell('consumer-lost', { queue, reason });
       },
       recovered: () => {
-        this.logger.log(`Consumer of ${queue} is consuming again.`);
+        this.logger.log(`Consumer of ${queue} is consuming again.`, { queue });
         this.lifecycle.tell('consumer-recovered', { queue });
       },
     });
