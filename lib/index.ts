@@ -68,6 +68,7 @@ export type {
   LifecycleMessages,
   LifecycleName,
   PublishedEvent,
+  RelayedEvent,
   SettledEvent,
 } from './lifecycle/messages.js';
 

@@ -6,16 +6,20 @@ export interface EventRef {
   readonly key: string | null;
 }
 
-export interface PublishedEvent extends EventRef {
-  /** 1 when the first attempt to publish it succeeded. */
+/** An event in the hands of the relay. */
+export interface RelayedEvent extends EventRef {
+  /** 1 for the first attempt to publish it. */
   readonly attempt: number;
+  /** The trace it was emitted in, as W3C writes it, if its emitter was traced. */
+  readonly traceparent: string | null;
+}
+
+export interface PublishedEvent extends RelayedEvent {
   /** When it was emitted: milliseconds since 1970, by the database's clock. */
   readonly occurredAt: number;
 }
 
-export interface FailedEvent extends EventRef {
-  /** Attempts to publish it so far, this one included. */
-  readonly attempt: number;
+export interface FailedEvent extends RelayedEvent {
   readonly error: string;
   /** Milliseconds until the next attempt; `null` when there is none: it is dead. */
   readonly delay: number | null;
@@ -61,11 +65,15 @@ export interface LifecycleMessages {
   };
 
   /** Confirmed by the broker, and settled in the outbox: one message per settled batch. */
-  readonly published: { readonly events: readonly PublishedEvent[] };
+  readonly published: {
+    readonly events: readonly PublishedEvent[];
+    /** Milliseconds from handing the batch to the broker until it was settled. */
+    readonly duration: number;
+  };
   /** Taken by the broker, but no queue was bound. With `unroutable: 'record'` they are among the `published`, too. */
   readonly unroutable: { readonly events: readonly EventRef[] };
   /** The broker refused them; those that have no attempt left are among the `dead`, too. */
-  readonly 'publish-failed': { readonly events: readonly FailedEvent[] };
+  readonly 'publish-failed': { readonly events: readonly FailedEvent[]; readonly duration: number };
   /** Never published: their attempts are used up. They rest in the outbox until somebody acts. */
   readonly dead: { readonly events: readonly FailedEvent[] };
   /** The relay has recorded the outcomes of a batch. Counts of events. */

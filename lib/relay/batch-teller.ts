@@ -1,6 +1,6 @@
 import { eventRef } from '../lifecycle/event-ref.js';
 import type { Telling } from '../lifecycle/lifecycle.js';
-import type { EventRef, FailedEvent, LifecycleMessages, PublishedEvent } from '../lifecycle/messages.js';
+import type { EventRef, FailedEvent, PublishedEvent, RelayedEvent } from '../lifecycle/messages.js';
 import type { ClaimedEvent, FailedAttempt, Settlement } from '../store/store.js';
 import type { BatchOutcome } from './failing-keys.js';
 
@@ -16,10 +16,12 @@ export interface SettledBatch {
 /** Tells the lifecycle of a batch whose outcomes are on record. Nothing is put together for what nobody listens to. */
 export function tellBatch(lifecycle: Telling, batch: SettledBatch): void {
   const { outcomes, settlement, duration } = batch;
-  const published = [...settlement.published, ...settlement.returned];
-  tellEvents(lifecycle, 'published', () => inBatch(batch, published, publishedEvent));
-  tellEvents(lifecycle, 'unroutable', () => unroutable(batch));
   const { rescheduled, dead } = settlement;
+  const published = [...settlement.published, ...settlement.returned];
+  if (published.length > 0 && lifecycle.heard('published'))
+    lifecycle.tell('published', { events: inBatch(batch, published, publishedEvent), duration });
+  if (outcomes.some(isReturned) && lifecycle.heard('unroutable'))
+    lifecycle.tell('unroutable', { events: unroutable(batch) });
   if (rescheduled.length + dead.length > 0) tellFailures(lifecycle, batch);
   lifecycle.tell('batch-settled', {
     published: published.length,
@@ -30,27 +32,29 @@ export function tellBatch(lifecycle: Telling, batch: SettledBatch): void {
 }
 
 function tellFailures(lifecycle: Telling, batch: SettledBatch): void {
-  const { rescheduled, dead } = batch.settlement;
-  const lost = () => failedEvents(batch, dead, true);
-  tellEvents(lifecycle, 'publish-failed', () => [...failedEvents(batch, rescheduled, false), ...lost()]);
-  tellEvents(lifecycle, 'dead', lost);
+  const { settlement, duration } = batch;
+  const lost = failedEvents(batch, settlement.dead, true);
+  const events = [...failedEvents(batch, settlement.rescheduled, false), ...lost];
+  lifecycle.tell('publish-failed', { events, duration });
+  if (lost.length > 0) lifecycle.tell('dead', { events: lost });
 }
 
-/** Names whose messages hold nothing but a list of events. */
-type EventsName = 'published' | 'unroutable' | 'publish-failed' | 'dead';
-
-function tellEvents<Name extends EventsName>(
-  lifecycle: Telling,
-  name: Name,
-  list: () => LifecycleMessages[Name]['events'],
-): void {
-  if (!lifecycle.heard(name)) return;
-  const events = list();
-  if (events.length > 0) lifecycle.tell(name, { events } as LifecycleMessages[Name]);
-}
+const isReturned = ({ kind }: BatchOutcome): boolean => kind === 'returned';
 
 const unroutable = ({ events, outcomes }: SettledBatch): EventRef[] =>
   events.filter((_, index) => outcomes[index]?.kind === 'returned').map(eventRef);
+
+const relayedEvent = (event: ClaimedEvent): RelayedEvent => {
+  const { id, type, key, attempts, headers } = event;
+  const traceparent = headers?.['traceparent'];
+  return {
+    id,
+    type,
+    key,
+    attempt: attempts + 1,
+    traceparent: typeof traceparent === 'string' ? traceparent : null,
+  };
+};
 
 /** The named events, in the batch's order. */
 function inBatch<T>(
@@ -64,8 +68,7 @@ function inBatch<T>(
 }
 
 const publishedEvent = (event: ClaimedEvent): PublishedEvent => ({
-  ...eventRef(event),
-  attempt: event.attempts + 1,
+  ...relayedEvent(event),
   occurredAt: event.occurredAt * 1_000,
 });
 
@@ -73,6 +76,6 @@ function failedEvents(batch: SettledBatch, failures: readonly FailedAttempt[], d
   const bySeq = new Map(failures.map((failure) => [failure.seq, failure]));
   return inBatch(batch, [...bySeq.keys()], (event) => {
     const { error, delay } = bySeq.get(event.seq) as FailedAttempt;
-    return { ...eventRef(event), attempt: event.attempts + 1, error, delay: dead ? null : delay };
+    return { ...relayedEvent(event), error, delay: dead ? null : delay };
   });
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { Abort, OnEvent, OutboxService, type EventContext } from 'nestjs-rabbitmq-outbox';
+import { Abort, OnEvent, OutboxService, type EventContext, type OutboxOptions } from 'nestjs-rabbitmq-outbox';
 import {
   OutboxOpenTelemetryModule,
   type OutboxOpenTelemetryOptions,
@@ -54,10 +54,14 @@ describe('traces', () => {
     spans.forget();
   });
 
-  async function start(options: OutboxOpenTelemetryOptions = {}): Promise<void> {
+  async function start(
+    telemetry: OutboxOpenTelemetryOptions = {},
+    options: Partial<OutboxOptions> = {},
+  ): Promise<void> {
     app = await startApp(stage.playground, {
+      options,
       providers: [Orders],
-      imports: [OutboxOpenTelemetryModule.forRoot({ metrics: false, ...options })],
+      imports: [OutboxOpenTelemetryModule.forRoot({ metrics: false, ...telemetry })],
     });
   }
 
@@ -144,6 +148,53 @@ describe('traces', () => {
       ['exception', undefined],
       ['dead letter', 'exhausted'],
     ]);
+  });
+
+  test('show the relay with one span for each batch, linked to where its events were emitted', async () => {
+    await start();
+    app.relay.pause();
+    const ids = [
+      await request(() => app.emit('order.placed')),
+      await request(() => app.emit('order.paid')),
+      await app.emit(
+        'order.placed',
+        {},
+        { headers: { traceparent: `00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-00` } },
+      ),
+    ];
+    app.relay.resume();
+    const [sending] = await spans.ended(`send ${exchange()}`);
+    const created = [...spans.named(create('order.placed')), ...spans.named(create('order.paid'))];
+    const emitters = ['order.placed', 'order.paid'].map((type) =>
+      created.find((span) => span.name === create(type)),
+    );
+    expect(sending.kind).toBe(SpanKind.CLIENT);
+    expect(sending.parentSpanContext).toBeUndefined();
+    expect(sending.attributes).toMatchObject({
+      'messaging.operation.name': 'send',
+      'messaging.destination.name': exchange(),
+      'messaging.batch.message_count': 3,
+    });
+    // The third was emitted where nothing is sampled.
+    expect(sending.links.map(({ context: { spanId } }) => spanId)).toEqual(
+      emitters.map((span) => span && idOf(span)),
+    );
+    expect(sending.links.map(({ attributes }) => attributes?.['messaging.message.id'])).toEqual(
+      ids.slice(0, 2),
+    );
+    const [seconds, nanoseconds] = sending.duration;
+    expect(seconds * 1_000 + nanoseconds / 1e6).toBeGreaterThan(0);
+  });
+
+  test('show that the broker refused a batch', async () => {
+    await start({}, { rabbitmq: { unroutable: 'fail' }, relay: { retry: { attempts: 1 } } });
+    await request(() => app.emit('nobody.listens'));
+    const [sending] = await spans.ended(`send ${exchange()}`);
+    expect(sending.status).toEqual({
+      code: SpanStatusCode.ERROR,
+      message: expect.stringContaining('UnroutableEventError'),
+    });
+    expect(sending.links).toHaveLength(1);
   });
 
   test('do not call an abort an error', async () => {

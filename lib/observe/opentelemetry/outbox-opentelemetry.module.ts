@@ -11,6 +11,7 @@ import { OutboxMetrics } from '../metrics/outbox-metrics.js';
 import type { ObservedOutbox } from '../observed-outbox.js';
 import { OpenTelemetryMetrics } from './metrics.js';
 import { checkTracing, type TracingOptions } from './tracing-options.js';
+import { SendSpans } from './send-spans.js';
 import { OpenTelemetryTracing } from './tracing.js';
 
 export interface OutboxOpenTelemetryOptions {
@@ -48,6 +49,7 @@ export class OutboxOpenTelemetryModule
   implements OnModuleInit, OnApplicationShutdown
 {
   private readonly tracing: OpenTelemetryTracing | undefined;
+  private readonly sending: SendSpans | undefined;
   private readonly source: OutboxMetrics | undefined;
   private readonly metrics: OpenTelemetryMetrics | undefined;
 
@@ -56,7 +58,10 @@ export class OutboxOpenTelemetryModule
     @Inject(MODULE_OPTIONS_TOKEN) { tracing = true, metrics = true }: OutboxOpenTelemetryOptions,
   ) {
     super();
-    if (tracing !== false) this.tracing = new OpenTelemetryTracing(outbox, checkTracing(given(tracing)));
+    if (tracing !== false) {
+      this.tracing = new OpenTelemetryTracing(outbox, checkTracing(given(tracing)));
+      this.sending = new SendSpans(outbox);
+    }
     if (metrics === false) return;
     this.source = new OutboxMetrics(outbox, metricsSettings(given(metrics), outbox));
     this.metrics = new OpenTelemetryMetrics(this.source);
@@ -65,12 +70,14 @@ export class OutboxOpenTelemetryModule
   /** Before anything is started, and so before the first event is handled or published. */
   onModuleInit(): void {
     if (this.tracing) this.outbox.tracing.active = this.tracing;
+    this.sending?.start();
     this.metrics?.start();
   }
 
   /** Not before: the last handlers and confirms of a shutdown count, too. */
   onApplicationShutdown(): void {
     if (this.outbox.tracing.active === this.tracing) this.outbox.tracing.active = undefined;
+    this.sending?.stop();
     this.metrics?.stop();
     this.source?.close();
   }
