@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ const modules = path.join(repository, 'node_modules');
 const NAME = 'nestjs-rabbitmq-outbox';
 
 interface Manifest {
+  bin: { outbox: string };
   dependencies: Record<string, string>;
   peerDependencies: Record<string, string>;
   peerDependenciesMeta: Record<string, { optional?: boolean }>;
@@ -111,6 +112,25 @@ describe('an application that installed it', () => {
     const { stdout } = await run(process.execPath, ['-e', program], { cwd: app });
     const names = Object.keys(await import('nestjs-rabbitmq-outbox'));
     expect(stdout.trim()).toBe(names.sort().join(' '));
+  });
+
+  test('has the command `outbox`, which finds the data source of the application', async () => {
+    const app = await install('command', { type: 'module' });
+    const script = path.join(app, 'node_modules', NAME, manifest.bin.outbox);
+    await chmod(script, 0o755); // As npm does.
+    const { name, databaseUrl } = playground;
+    await writeFile(
+      path.join(app, 'data-source.js'),
+      `import { DataSource } from 'typeorm';
+export default new DataSource({ type: 'postgres', url: process.env.DATABASE_URL, schema: '${name}' });`,
+    );
+    const outbox = (...args: string[]) =>
+      run(script, [...args, '-d', 'data-source.js'], {
+        cwd: app,
+        env: { ...environment(), DATABASE_URL: databaseUrl },
+      });
+    await outbox('migrate');
+    expect((await outbox('status')).stdout).toContain('up to date');
   });
 
   function environment(): NodeJS.ProcessEnv {

@@ -1,0 +1,65 @@
+import { Command, CommanderError } from 'commander';
+import { BrokerUnavailableError } from '../errors/broker-unavailable.error.js';
+import { InvalidOptionError } from '../errors/invalid-option.error.js';
+import { OutboxError } from '../errors/outbox.error.js';
+import { SchemaOutdatedError } from '../errors/schema-outdated.error.js';
+import { addMigrate } from './commands/migrate.js';
+import { addSql } from './commands/sql.js';
+import { addStats } from './commands/stats.js';
+import { addStatus } from './commands/status.js';
+import { DatabaseError } from './database-error.js';
+import { EXIT, type ExitCode } from './exit-code.js';
+import type { Io } from './io.js';
+import type { Run } from './run.js';
+import { UsageError } from './usage-error.js';
+
+/** Runs one command. Resolves to the exit code; never rejects. */
+export async function runOutbox(args: readonly string[], io: Io): Promise<ExitCode> {
+  const run: Run = { io, exitCode: EXIT.ok };
+  try {
+    await programFor(run).parseAsync(args, { from: 'user' });
+    return run.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    report(error, args, io);
+    return io.signal.aborted ? EXIT.interrupted : exitCodeOf(error);
+  }
+}
+
+function programFor(run: Run): Command {
+  const { io } = run;
+  const program = new Command('outbox')
+    .description('Looks after the outbox of nestjs-rabbitmq-outbox.')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .showHelpAfterError('(outbox <command> --help shows what it takes, with examples)')
+    .addHelpText('after', GUIDE);
+  for (const add of [addMigrate, addStatus, addSql, addStats]) add(program, run);
+  return program;
+}
+
+const GUIDE = `
+Where the outbox is:
+  -d, --data-source <file>   the file you give TypeORM's own commands
+  --database-url <url>       else OUTBOX_DATABASE_URL, else DATABASE_URL
+  --rabbitmq-url <url>       else OUTBOX_RABBITMQ_URL, else RABBITMQ_URL
+  Other OUTBOX_* variables (OUTBOX_SCHEMA, OUTBOX_TABLE, OUTBOX_EXCHANGE, …) are heeded as in the application.
+
+Exit codes:
+  0 done    1 done, and the answer is bad    2 wrong usage    3 database    4 RabbitMQ    5 anything else    130 interrupted`;
+
+/** With `--json` an error is JSON, too; on stderr, so that stdout holds answers only. */
+function report(error: unknown, args: readonly string[], io: Io): void {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const code = error instanceof OutboxError ? error.code : undefined;
+  if (args.includes('--json')) return io.err(`${JSON.stringify({ error: { code, message } })}\n`);
+  io.err(`error: ${message}\n`);
+  if (io.env['OUTBOX_DEBUG'] && stack) io.err(`${stack}\n`);
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError || error instanceof InvalidOptionError) return EXIT.usage;
+  if (error instanceof DatabaseError || error instanceof SchemaOutdatedError) return EXIT.database;
+  if (error instanceof BrokerUnavailableError) return EXIT.broker;
+  return EXIT.failed;
+}
