@@ -9,9 +9,10 @@ export function appModule(
   playground: Playground,
   {
     options,
+    name,
     controllers,
-    providers = [],
-  }: { options?: Partial<OutboxOptions>; controllers: Type[]; providers?: Provider[] },
+    providers = [OutboxTransportStrategy],
+  }: { options?: Partial<OutboxOptions>; name?: string; controllers: Type[]; providers?: Provider[] },
 ): DynamicModule {
   class AppModule {}
   return {
@@ -24,9 +25,12 @@ export function appModule(
         autoLoadEntities: true,
         retryAttempts: 0,
       }),
-      OutboxModule.forRoot(outboxOptions(playground, { relay: { enabled: false }, ...options })),
+      OutboxModule.forRoot({
+        ...outboxOptions(playground, { relay: { enabled: false }, ...options }),
+        ...(name !== undefined && { name }),
+      }),
     ],
     controllers,
-    providers: [OutboxTransportStrategy, ...providers],
+    providers,
   };
 }

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Logger, ValidationPipe, type INestApplication, type Type } from '@nestjs/common';
+import {
+  Logger,
+  ValidationPipe,
+  type INestApplication,
+  type INestApplicationContext,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { InvalidHandlerError, OutboxTopology } from 'nestjs-rabbitmq-outbox';
@@ -25,7 +31,11 @@ beforeAll(async () => {
   await app.init();
 });
 
-afterEach(() => {
+/** Applications of one test. */
+const more: INestApplicationContext[] = [];
+
+afterEach(async () => {
+  for (const other of more.splice(0)) await other.close();
   calls.length = 0;
 });
 
@@ -146,20 +156,38 @@ describe('an @EventPattern() method', () => {
   });
 });
 
+test('the strategy of a named outbox brings the handlers to that one', async () => {
+  const provider = OutboxTransportStrategy.forOutbox('billing');
+  const module = appModule(stage.playground, {
+    name: 'billing',
+    options: { service: `${stage.playground.name}-billing` },
+    controllers: [Boss],
+    providers: [provider],
+  });
+  const billing = await NestFactory.create(module, { logger: false });
+  more.push(billing);
+  billing.connectMicroservice({ strategy: billing.get<OutboxTransportStrategy>(provider.provide) });
+  await billing.startAllMicroservices();
+  await billing.init();
+  await stage.publish('boss', { n: 2 });
+  expect((await callsOf('boss'))[0]?.payload).toEqual({ n: 2 });
+  expect((await stage.look(`${stage.playground.name}-billing.Boss.handle`)).consumerCount).toBe(1);
+});
+
 /** Another application, which listens after it has started. */
-async function late(
-  ...controllers: Type[]
-): Promise<{ other: INestApplication; listening: Promise<unknown> }> {
+async function late(...controllers: Type[]): Promise<{ listening: Promise<unknown> }> {
   const other = await NestFactory.create(appModule(stage.playground, { controllers }), { logger: false });
+  more.push(other);
   const microservice = other.connectMicroservice({ strategy: other.get(OutboxTransportStrategy) });
   microservice.useGlobalPipes(new ValidationPipe());
   await other.init();
-  return { other, listening: other.startAllMicroservices() };
+  return { listening: other.startAllMicroservices() };
 }
 
 test('an application that is only asked tells of the queues of its @EventPattern() methods, too', async () => {
   const module = appModule(stage.playground, { options: { idle: true }, controllers: [Events] });
   const idle = await NestFactory.createApplicationContext(module, { logger: false });
+  more.push(idle);
   const queues = idle
     .get(OutboxTopology)
     .definitions()
@@ -168,25 +196,22 @@ test('an application that is only asked tells of the queues of its @EventPattern
     expect(queues).toContain(stage.queue(handler));
   for (const handler of ['Events.theirs', 'Events.request', 'Events.object'])
     expect(queues).not.toContain(stage.queue(handler));
-  await idle.close();
 });
 
 describe('a microservice that listens after its application has started', () => {
   test('consumes from then on', async () => {
-    const { other, listening } = await late(Boss);
+    const { listening } = await late(Boss);
     await listening;
     await stage.publish('boss', { n: 1 });
     expect((await callsOf('boss'))[0]?.payload).toEqual({ n: 1 });
-    await other.close();
   });
 
   test.each([
     ['options that are wrong', Wrong, /@OnEvent\(\) on Wrong\.handle: prefetch must be an integer/],
     ['a queue that is consumed already', Clash, /queue ".*\.shared" is consumed already, by Clash\.first\./],
   ])('fails to listen for %s, by name', async (_what, controller, message) => {
-    const { other, listening } = await late(controller(`${stage.playground.name}.shared`));
+    const { listening } = await late(controller(`${stage.playground.name}.shared`));
     await expect(listening).rejects.toThrow(InvalidHandlerError);
     await expect(listening).rejects.toThrow(message);
-    await other.close();
   });
 });
