@@ -2,10 +2,13 @@ import { InboxEntity, OutboxEventEntity } from 'nestjs-rabbitmq-outbox';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { applyTableNames } from '../../lib/store/apply-table-names.js';
+import { PostgresInbox } from '../../lib/store/postgres/postgres-inbox.js';
 import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
+import { migrateSchema } from '../../lib/store/postgres/schema.js';
 import { tables } from '../../lib/store/postgres/tables.js';
 import { createPlayground, type Playground } from '../support/outbox-app.js';
 import type { StoreFixture } from './contract/context.js';
+import type { InboxFixture } from './inbox-contract.js';
 
 /** A schema with the tables of its own, on the PostgreSQL of this run. */
 export async function postgresFixture(): Promise<StoreFixture> {
@@ -42,6 +45,31 @@ export async function postgresFixture(): Promise<StoreFixture> {
         (column) => `${column} = ${column} - $2::float8 * interval '1 millisecond'`,
       );
       await playground.sql(`UPDATE ${outbox} SET ${aged.join(', ')} WHERE id = ANY ($1::uuid[])`, [ids, ms]);
+    },
+    close: async () => {
+      await dataSource.destroy();
+      await playground.close();
+    },
+  };
+}
+
+/** The same, with an inbox on it. */
+export async function postgresInboxFixture(): Promise<InboxFixture> {
+  const playground = await createPlayground();
+  const statements: string[] = [];
+  const dataSource = await openDataSource(playground, statements);
+  const names = { schema: playground.name, table: 'outbox', inboxTable: 'outbox_inbox' };
+  applyTableNames(dataSource, names);
+  await migrateSchema(dataSource, tables(names));
+  const inbox = `${playground.name}.outbox_inbox`;
+  return {
+    dataSource,
+    statements,
+    open: () => new PostgresInbox(dataSource, tables(names)),
+    clear: async () => void (await playground.sql(`TRUNCATE ${inbox}`)),
+    age: async (ms) => {
+      const aged = `handled_at = handled_at - $1::float8 * interval '1 millisecond'`;
+      await playground.sql(`UPDATE ${inbox} SET ${aged}`, [ms]);
     },
     close: async () => {
       await dataSource.destroy();

@@ -63,7 +63,11 @@ export const createOutbox: Migration = {
   event_id text NOT NULL,
   handled_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (consumer, event_id)
+) WITH (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 50000,
+  autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 500000
 )`,
+    `CREATE INDEX "${outboxName}_inbox_age" ON ${inbox} (handled_at)`,
     `CREATE TABLE ${consumers} (
   queue text NOT NULL,
   process text NOT NULL,

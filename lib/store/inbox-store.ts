@@ -1,0 +1,31 @@
+import type { QueryRunner } from 'typeorm';
+
+/**
+ * How a consumer stands with an event. `'new'`: it is ours to handle, and remembered if the transaction commits.
+ * `'handled'`: it was handled before. `'busy'`: another transaction is handling it, and may yet fail.
+ */
+export type Standing = 'new' | 'handled' | 'busy';
+
+/** The memory of what has been handled: a row for each consumer and event. */
+export interface InboxStore {
+  /**
+   * Remembers the events, in the caller's transaction and as far as they are new, and tells how each stands. Never waits
+   * for another transaction: whoever waits holds a connection, for as long as somebody else's handler takes.
+   */
+  enter(tx: QueryRunner, consumer: string, ids: readonly string[]): Promise<Standing[]>;
+
+  /** Forgets events that the same transaction has entered. */
+  leave(tx: QueryRunner, consumer: string, ids: readonly string[]): Promise<void>;
+
+  /**
+   * Whether the transaction has failed already and can only be rolled back, although nobody said so: a statement in it
+   * failed, and whoever sent it caught the error. A commit would then undo everything without a word.
+   */
+  isSpoilt(tx: QueryRunner): Promise<boolean>;
+
+  /** Resolves if the database answers, and takes writes. */
+  probe(): Promise<void>;
+
+  /** Forgets what was handled more than `retention` ms ago: up to `limit` events a step, each in a transaction of its own. */
+  prune(retention: number, limit: number): AsyncIterable<number>;
+}

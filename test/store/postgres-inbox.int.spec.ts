@@ -1,0 +1,4 @@
+import { inboxContract } from './inbox-contract.js';
+import { postgresInboxFixture } from './postgres-fixture.js';
+
+inboxContract('PostgreSQL', postgresInboxFixture);
