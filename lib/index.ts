@@ -6,12 +6,14 @@ export {
   type OutboxOptionsFactory,
 } from './outbox.module.js';
 export {
+  getOutboxConsumersToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
   getOutboxTopologyToken,
   InjectOutbox,
+  InjectOutboxConsumers,
   InjectOutboxEventPublisher,
   InjectOutboxLifecycle,
   InjectOutboxRelay,
@@ -22,6 +24,7 @@ export type {
   ConsumersOptions,
   EmitDefaults,
   EnhancersOptions,
+  InboxOptions,
   OutboxOptions,
   RabbitMqOptions,
   RelayOptions,
@@ -49,6 +52,8 @@ export * from './event/registry.js';
 export { OnEvent, OnOutboxEvent, type OnEventOptions } from './consume/on-event.decorator.js';
 export type { CloudEventAttributes } from './event/wire/cloud-event.js';
 export { EventContext } from './consume/event-context.js';
+export { OutboxConsumers } from './consume/outbox-consumers.js';
+export type { ConsumerState } from './consume/consumers.js';
 export { Abort, Reject, Retry } from './consume/signals.js';
 
 // Relaying and operating
@@ -91,6 +96,7 @@ export { OutboxError } from './errors/outbox.error.js';
 export { BrokerUnavailableError } from './errors/broker-unavailable.error.js';
 export { ChannelLostError } from './errors/channel-lost.error.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
+export { InboxRequiredError } from './errors/inbox-required.error.js';
 export { InvalidEventOptionError } from './errors/invalid-event-option.error.js';
 export { InvalidEventTypeError } from './errors/invalid-event-type.error.js';
 export { InvalidHandlerError } from './errors/invalid-handler.error.js';
@@ -105,7 +111,9 @@ export { TopologyMismatchError, type TopologyMismatch } from './errors/topology-
 export { TopologyMissingError } from './errors/topology-missing.error.js';
 export { TransactionAlreadyRunningError } from './errors/transaction-already-running.error.js';
 export { TransactionRequiredError } from './errors/transaction-required.error.js';
+export { TransactionSpoiltError } from './errors/transaction-spoilt.error.js';
 export { UndecodableMessageError } from './errors/undecodable-message.error.js';
+export { UnknownHandlerError } from './errors/unknown-handler.error.js';
 export { UnroutableEventError } from './errors/unroutable-event.error.js';
 export { UnserializablePayloadError } from './errors/unserializable-payload.error.js';
 export { WrongDataSourceError } from './errors/wrong-data-source.error.js';

@@ -29,6 +29,7 @@ import { handlerQueues, type Handler } from './consume/handler.js';
 import { Invoker } from './consume/invoker.js';
 import { requestFor } from './consume/queue-consumer.js';
 import { announceGlobalGuards } from './consume/nest-contexts.js';
+import { OutboxConsumers } from './consume/outbox-consumers.js';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { InvalidOptionError } from './errors/invalid-option.error.js';
 import type { OutboxOptions } from './options/options.js';
@@ -39,6 +40,7 @@ import {
   DEFAULT_OUTBOX,
   getHandlerIntakeToken,
   getObservedOutboxToken,
+  getOutboxConsumersToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
   getOutboxRelayToken,
@@ -185,6 +187,11 @@ function moduleOf(
   const exported: Array<FactoryProvider<unknown> | ExistingProvider<unknown>> = [
     { provide: getOutboxToken(name), inject: [PARTS], useFactory: ({ service }: OutboxParts) => service },
     { provide: getOutboxRelayToken(name), inject: [PARTS], useFactory: ({ relay }: OutboxParts) => relay },
+    {
+      provide: getOutboxConsumersToken(name),
+      inject: [PARTS],
+      useFactory: ({ consumers, lifecycle }: OutboxParts) => new OutboxConsumers(consumers, lifecycle),
+    },
     {
       provide: getOutboxLifecycleToken(name),
       inject: [PARTS],

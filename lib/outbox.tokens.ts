@@ -1,6 +1,7 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { OutboxTopology } from './broker/rabbitmq/outbox-topology.js';
 import { HandlerIntake } from './consume/handler-intake.js';
+import { OutboxConsumers } from './consume/outbox-consumers.js';
 import { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 import { OutboxService } from './emit/outbox.service.js';
 import { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
@@ -23,6 +24,9 @@ export const getOutboxRelayToken = (name: string = DEFAULT_OUTBOX): InjectionTok
 export const getOutboxEventPublisherToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxEventPublisher, name);
 
+export const getOutboxConsumersToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(OutboxConsumers, name);
+
 export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxLifecycle, name);
 
@@ -42,6 +46,10 @@ export const InjectOutbox = (name?: string): ParameterDecorator => Inject(getOut
 
 /** Injects `OutboxRelay` of a named instance. */
 export const InjectOutboxRelay = (name?: string): ParameterDecorator => Inject(getOutboxRelayToken(name));
+
+/** Injects `OutboxConsumers` of a named instance. */
+export const InjectOutboxConsumers = (name?: string): ParameterDecorator =>
+  Inject(getOutboxConsumersToken(name));
 
 /** Injects `OutboxLifecycle` of a named instance. */
 export const InjectOutboxLifecycle = (name?: string): ParameterDecorator =>

@@ -69,9 +69,13 @@ export const commonName = ({ queue, broadcast }: Pick<SubscriptionRequest, 'queu
   broadcast ?? queue;
 
 export interface Subscription {
-  /** `false` while the consumer is lost, and after it was cancelled. */
+  /** `false` while the consumer is lost or paused, and after it was cancelled. */
   readonly consuming: boolean;
-  /** No further deliveries; what has been delivered stays to be settled. */
+  /** No further deliveries until `resume()`; what has been delivered stays to be settled. */
+  pause(): Promise<void>;
+  /** Consumes again, as soon as it can. */
+  resume(): void;
+  /** No further deliveries, for good; what has been delivered stays to be settled. */
   cancel(): Promise<void>;
   /** Ends it: what is unsettled goes back to the queue. */
   close(): Promise<void>;

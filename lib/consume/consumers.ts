@@ -6,8 +6,10 @@ import type { TracingSlot } from '../lifecycle/tracing.js';
 import { settledWithin } from '../policy/deadline.js';
 import { DeliveryPipeline } from './delivery.js';
 import { DeliveryTeller } from './delivery-teller.js';
+import { assertRemembered } from './handler-checks.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
 import { HandlerRunner } from './handler-runner.js';
+import type { InboxRoom } from './inbox-room.js';
 import type { MessageReader } from './payload/message-reader.js';
 import { QueueConsumer, requestFor } from './queue-consumer.js';
 import { Router } from './router.js';
@@ -16,8 +18,14 @@ import { Settler } from './settler.js';
 /** A queue this process consumes, or is to consume. */
 export interface ConsumerState {
   readonly queue: string;
-  /** `false` while the consumer is lost. */
+  /** Its handlers, `Class.method`. */
+  readonly handlers: readonly string[];
+  /** `false` while the consumer is lost or paused. */
   readonly consuming: boolean;
+  /** By `pause()`, or because the database of the inbox has been away for long. */
+  readonly paused: boolean;
+  /** Deliveries under way: running, or waiting for their turn. */
+  readonly running: number;
 }
 
 /** All handlers of a process: starts them, and brings them to an orderly end. */
@@ -30,23 +38,48 @@ export class Consumers {
     private readonly subscriber: EventSubscriber,
     private readonly reader: MessageReader,
     private readonly tracking: Tracking,
+    private readonly inbox: InboxRoom,
     private readonly lifecycle: Telling,
     private readonly tracing: TracingSlot,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
-  ) {}
-
-  get states(): readonly ConsumerState[] {
-    return this.consumers.map(({ queue, consuming }) => ({ queue: queue.commonName, consuming }));
+  ) {
+    inbox.gate.listen({
+      closedForLong: () => this.giveBackUntilOpen(),
+      opened: () => this.withInbox().forEach((consumer) => consumer.resume('database')),
+    });
   }
 
-  /** @throws {TopologyMissingError} naming all that the broker lacks, if it is not for us to declare */
-  prepare(handlers: readonly Handler[]): Promise<void> {
-    return this.subscriber.prepare(handlerQueues(handlers).map(requestFor));
+  get states(): readonly ConsumerState[] {
+    return this.consumers.map(({ queue, consuming, paused, running }) => ({
+      queue: queue.commonName,
+      handlers: queue.handlers.map(({ name }) => name),
+      consuming,
+      paused,
+      running,
+    }));
+  }
+
+  /** Those of a queue, or of a handler by its name, `Class.method`; all without one. */
+  find(name?: string): readonly QueueConsumer[] {
+    if (name === undefined) return this.consumers;
+    return this.consumers.filter(
+      ({ queue }) => queue.commonName === name || queue.handlers.some((handler) => handler.name === name),
+    );
+  }
+
+  /**
+   * @throws {InvalidHandlerError} for a retry that could outlast the memory of the inbox
+   * @throws {TopologyMissingError} naming all that the broker lacks, if it is not for us to declare
+   */
+  async prepare(handlers: readonly Handler[]): Promise<void> {
+    for (const handler of handlers) assertRemembered(handler, this.inbox.retention);
+    await this.subscriber.prepare(handlerQueues(handlers).map(requestFor));
   }
 
   /** Resolves when all of them consume, or when the broker cannot be reached; consuming then begins when it can. */
   async start(handlers: readonly Handler[]): Promise<void> {
     const queues = handlerQueues(handlers);
+    if (handlers.some(({ inbox }) => inbox)) this.inbox.open();
     for (const queue of queues) if (!this.cancelled) await this.consume(queue);
     if (queues.length > 0) this.logger.log(`Consuming ${queues.map(({ name }) => name).join(', ')}`);
   }
@@ -59,15 +92,15 @@ export class Consumers {
 
   /** Waits up to `timeout` ms for what is running, and gives the rest back. */
   async close(timeout: number): Promise<void> {
-    await settledWithin(Promise.all(this.consumers.map(({ inFlight }) => inFlight.drained())), timeout);
+    await settledWithin(Promise.all(this.consumers.map((consumer) => consumer.drained())), timeout);
     this.stopping.abort();
-    const running = this.consumers.reduce((sum, { inFlight }) => sum + inFlight.size, 0);
-    if (running > 0) {
+    const left = this.consumers.reduce((sum, { running }) => sum + running, 0);
+    if (left > 0) {
       this.logger.warn(
-        `${running} events were still being handled after ${timeout} ms; they will be delivered again.`,
+        `${left} events were still being handled after ${timeout} ms; they will be delivered again.`,
       );
     }
-    await Promise.all(this.consumers.map((consumer) => consumer.close()));
+    await Promise.all([this.inbox.close(), ...this.consumers.map((consumer) => consumer.close())]);
   }
 
   private async consume(queue: HandlerQueue): Promise<void> {
@@ -77,13 +110,26 @@ export class Consumers {
   }
 
   private consumerOf(queue: HandlerQueue): QueueConsumer {
-    const { subscriber, reader, tracking, tracing, logger } = this;
+    const { subscriber, reader, tracking, tracing, inbox, logger } = this;
     const { name } = queue;
     const teller = new DeliveryTeller(this.lifecycle, queue.commonName);
-    const runners = queue.handlers.map((handler) => new HandlerRunner(handler, name, tracking));
+    const runners = queue.handlers.map(
+      (handler) => new HandlerRunner(handler, name, tracking, handler.inbox && inbox.inbox),
+    );
     const settler = new Settler(name, subscriber, this.stopping.signal, teller, logger);
     const router = new Router(name, runners);
     const pipeline = new DeliveryPipeline(reader, router, settler, teller, tracing);
     return new QueueConsumer(queue, subscriber, pipeline, runners, logger);
+  }
+
+  private withInbox(): QueueConsumer[] {
+    return this.consumers.filter(({ queue }) => queue.handlers.some(({ inbox }) => inbox));
+  }
+
+  /** Other processes may reach the database; and RabbitMQ does not like messages to be held for long. */
+  private giveBackUntilOpen(): void {
+    for (const consumer of this.withInbox()) {
+      consumer.pause('database').catch((error: unknown) => this.logger.error(error));
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from '../broker/subscriber.js';
 import type { Telling } from '../lifecycle/lifecycle.js';
 import type { DeliveredEvent, LifecycleName, SettledEvent } from '../lifecycle/messages.js';
 import type { Handler } from './handler.js';
-import type { Outcome } from './outcome.js';
+import type { Settled } from './outcome.js';
 
 /** Tells the lifecycle of one queue's deliveries. Nothing is put together for what nobody listens to. */
 export class DeliveryTeller {
@@ -16,16 +16,17 @@ export class DeliveryTeller {
   }
 
   /** `duration` is the handler's, in ms. */
-  settled(message: IncomingMessage, handler: Handler | undefined, outcome: Outcome, duration: number): void {
+  settled(message: IncomingMessage, handler: Handler | undefined, outcome: Settled, duration: number): void {
     if (!NAMES[outcome.kind].some((name) => this.lifecycle.heard(name))) return;
     const event = this.delivered(message, handler) as Timed;
     event.duration = duration;
     this.tell(outcome, event);
   }
 
-  private tell(outcome: Outcome, event: SettledEvent): void {
+  private tell(outcome: Settled, event: SettledEvent): void {
     const { lifecycle } = this;
-    if (outcome.kind === 'handled') return lifecycle.tell('handled', event);
+    if (outcome.kind === 'handled' || outcome.kind === 'duplicate')
+      return lifecycle.tell(outcome.kind, event);
     const failed = { ...event, error: outcome.error };
     if (outcome.kind === 'aborted') return lifecycle.tell('aborted', failed);
     if (outcome.kind === 'retry') return lifecycle.tell('retried', { ...failed, delay: outcome.delay });
@@ -42,8 +43,9 @@ export class DeliveryTeller {
 
 type Timed = DeliveredEvent & { duration: number };
 
-const NAMES: Readonly<Record<Outcome['kind'], readonly LifecycleName[]>> = {
+const NAMES: Readonly<Record<Settled['kind'], readonly LifecycleName[]>> = {
   handled: ['handled'],
+  duplicate: ['duplicate'],
   aborted: ['aborted'],
   retry: ['retried'],
   dead: ['rejected', 'dead-lettered'],

@@ -1,3 +1,5 @@
+import type { EntityManager } from 'typeorm';
+import { InboxRequiredError } from '../errors/inbox-required.error.js';
 import type { EventHeaders } from '../event/envelope.js';
 import type { CloudEventAttributes } from '../event/wire/cloud-event.js';
 import type { IncomingMessage } from '../broker/subscriber.js';
@@ -32,8 +34,9 @@ export class EventContext<Message = unknown> {
   /** The message as the broker's client delivered it. */
   readonly message: Message;
   readonly #run: HandlerRun;
+  readonly #manager: EntityManager | undefined;
 
-  constructor(message: IncomingMessage, queue: string, run: HandlerRun) {
+  constructor(message: IncomingMessage, queue: string, run: HandlerRun, manager?: EntityManager) {
     this.id = message.id;
     this.type = message.type;
     this.routingKey = message.routingKey;
@@ -49,6 +52,17 @@ export class EventContext<Message = unknown> {
     this.queue = queue;
     this.message = message.raw as Message;
     this.#run = run;
+    this.#manager = manager;
+  }
+
+  /**
+   * The transaction that the event is handled in, of a handler with an inbox: what is written through it commits with the
+   * memory of the event, or not at all.
+   * @throws {InboxRequiredError} for a handler without one
+   */
+  get manager(): EntityManager {
+    if (this.#manager) return this.#manager;
+    throw new InboxRequiredError(this.queue);
   }
 
   /**

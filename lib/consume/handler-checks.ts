@@ -2,9 +2,10 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describeValue } from '../errors/describe-value.js';
 import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { patternProblem, patternsOverlap } from '../event/pattern.js';
+import { resolveInbox, type HandlerInbox } from '../options/inbox.js';
 import { resolveRetry } from '../options/retry.js';
 import { handlerTimeout, queueExpiration } from '../options/schema.js';
-import type { Duration } from '../policy/duration.js';
+import { durationText, type Duration } from '../policy/duration.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { Handler } from './handler.js';
 import type { OnEventOptions } from './on-event.decorator.js';
@@ -26,6 +27,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
   'concurrency',
   'timeout',
   'retry',
+  'inbox',
   'schema',
   'expiration',
   'broadcast',
@@ -157,6 +159,33 @@ export function assertNewQueues(late: readonly Handler[], started: readonly Hand
       `queue "${queue}" is consumed already, by ${other.name}. Start microservices before the application, or give it a queue of its own.`,
     );
   }
+}
+
+export function inbox(
+  handler: string,
+  options: Parameters<typeof resolveInbox>[0],
+): HandlerInbox | undefined {
+  try {
+    return resolveInbox(options);
+  } catch (error) {
+    throw new InvalidHandlerError(
+      handler,
+      `inbox ${(error as Error).message}, got ${describeValue(options)}.`,
+    );
+  }
+}
+
+/**
+ * A message can be there twice, once in a retry queue: handled meanwhile, it must still be known when it comes out.
+ * @param retention ms that inboxes remember
+ */
+export function assertRemembered({ name, inbox, retry }: Handler, retention: number): void {
+  const longest = Math.max(0, ...retry.delays);
+  if (!inbox || longest < retention) return;
+  throw new InvalidHandlerError(
+    name,
+    `its longest retry waits ${durationText(longest)}, and inboxRetention is ${durationText(retention)}: its inbox could forget an event that is still to come a second time. Give the inbox more.`,
+  );
 }
 
 /** Handlers may share a queue only if no event is for two of them: the queue holds one copy of each. */

@@ -1,26 +1,33 @@
+import type { EntityManager } from 'typeorm';
 import type { Delivery, IncomingMessage } from '../broker/subscriber.js';
-import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
+import { settledOrAborted } from '../policy/waiting.js';
 import { EventContext } from './event-context.js';
 import type { Handler } from './handler.js';
+import { HandlerRun } from './handler-run.js';
+import type { Inbox } from './inbox.js';
 import type { OpenedMessage } from './payload/message-reader.js';
-import { RunSignal } from './run-signal.js';
 import { Slots } from './slots.js';
+
+/** What a run came to that did not throw. `'released'`: it never began, and the message should go back. */
+export type Completion = 'handled' | 'duplicate' | 'released';
 
 /** Runs one handler, as many times at once and for as long as it may. */
 export class HandlerRunner {
-  /** Absent while the prefetch is the only limit there is. */
-  private readonly slots: Slots | undefined;
-  /** By event id: runs that are past their timeout and go on. */
-  private readonly overdue = new Map<string, Promise<void>>();
-  private readonly closing = new Set<() => void>();
   /** For tracers. */
   readonly place: { readonly queue: string; readonly handler: string };
+  /** Absent while the prefetch is the only limit there is. */
+  private readonly slots: Slots | undefined;
+  /** By event id: runs that are past their timeout and go on, or that hold the event in an inbox transaction. */
+  private readonly going = new Map<string, Promise<void>>();
+  /** Aborts when nothing more is to begin. */
+  private draining = new AbortController();
 
   constructor(
     readonly handler: Handler,
     private readonly queue: string,
     private readonly tracking: Tracking,
+    private readonly inbox: Inbox | undefined,
   ) {
     const { concurrency, prefetch, timeout } = handler;
     this.place = { queue, handler: handler.name };
@@ -30,12 +37,13 @@ export class HandlerRunner {
 
   /**
    * Whether a run may begin, now or after a wait for its place; not if the runner is closed meanwhile. Waits, too, for an
-   * earlier run of the same event that is past its timeout. Each `true` must be followed by one `run()` or `leave()`.
+   * earlier run of the same event that goes on. Each `true` must be followed by one `run()` or `leave()`.
    */
   admit({ id }: IncomingMessage): boolean | Promise<boolean> {
-    if (!this.slots) return true;
-    const earlier = this.overdue.get(id);
-    return earlier ? this.admitAfter(earlier, this.slots) : this.slots.take();
+    const { signal } = this.draining;
+    const earlier = this.going.get(id);
+    if (earlier) return this.admitAfter(earlier, signal);
+    return this.slots?.take(signal) ?? !signal.aborted;
   }
 
   leave(): void {
@@ -43,60 +51,75 @@ export class HandlerRunner {
   }
 
   /** Rejects with the error that counts for the outcome. */
-  async run({ message, payload }: OpenedMessage, delivery: Delivery): Promise<void> {
-    const signal = new RunSignal(() => delivery.lost);
-    const context = new EventContext(message, this.queue, signal);
-    const running = this.tracking.run(continueChain(message), () => this.invoke(payload, context));
-    if (!this.slots) return running;
-    const ended = running.finally(() => this.leave()).catch(noop);
-    const { timeout } = this.handler;
-    if (timeout === undefined) return running;
-    return this.atMost(timeout, running, (error) => {
-      this.goesOn(message, ended);
-      signal.abort(error);
-    });
+  run(opened: OpenedMessage, delivery: Delivery): Promise<Completion> {
+    const run = new HandlerRun(this.handler, () => delivery.lost);
+    const work = this.inbox
+      ? this.inTransaction(this.inbox, opened, delivery, run)
+      : this.invoke(opened, run).then(handled);
+    if (!this.slots && !this.inbox) return work;
+    this.goesOn(opened.message, work);
+    return this.handler.timeout === undefined ? work : run.watch(work);
   }
 
+  /** Nothing more begins. */
   close(): void {
-    this.slots?.close();
-    for (const send of this.closing) send();
+    this.draining.abort();
   }
 
   reopen(): void {
-    this.slots?.reopen();
+    if (this.draining.signal.aborted) this.draining = new AbortController();
   }
 
-  private async invoke(payload: OpenedMessage['payload'], context: EventContext): Promise<void> {
-    await this.handler.invoke(payload(this.handler.form), context);
+  private async admitAfter(earlier: Promise<void>, over: AbortSignal): Promise<boolean> {
+    await settledOrAborted(earlier, [over]);
+    return this.slots?.take(over) ?? !over.aborted;
   }
 
-  private async admitAfter(earlier: Promise<void>, slots: Slots): Promise<boolean> {
-    let send: () => void = noop;
-    const closed = new Promise<void>((resolve) => (send = resolve));
-    this.closing.add(send);
-    await Promise.race([earlier, closed]);
-    this.closing.delete(send);
-    return slots.take();
-  }
-
-  private atMost(timeout: number, running: Promise<void>, over: (error: Error) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const error = new HandlerTimeoutError(this.handler.name, timeout);
-        reject(error);
-        over(error);
-      }, timeout);
-      void running.then(resolve, reject).finally(() => clearTimeout(timer));
+  private async inTransaction(
+    inbox: Inbox,
+    opened: OpenedMessage,
+    delivery: Delivery,
+    run: HandlerRun,
+  ): Promise<Completion> {
+    const standings = await inbox.handle({
+      consumer: this.queue,
+      ids: [opened.message.id],
+      isolation: this.handler.inbox?.isolation,
+      over: [this.draining.signal, delivery.lost],
+      handle: async (manager) => {
+        await this.invoke(opened, run, manager);
+        return [];
+      },
+      get abandoned() {
+        return run.abandoned;
+      },
     });
+    if (!standings) return 'released';
+    return standings[0] === 'handled' ? 'duplicate' : 'handled';
   }
 
-  private goesOn({ id }: IncomingMessage, ended: Promise<void>): void {
-    if (id === '') return;
-    const run = ended.then(() => {
-      if (this.overdue.get(id) === run) this.overdue.delete(id);
+  private async invoke(opened: OpenedMessage, run: HandlerRun, manager?: EntityManager): Promise<void> {
+    const { message, payload } = opened;
+    const context = new EventContext(message, this.queue, run, manager);
+    run.begin();
+    try {
+      await this.tracking.run(continueChain(message), () =>
+        this.handler.invoke(payload(this.handler.form), context),
+      );
+    } finally {
+      run.end();
+    }
+  }
+
+  /** Until the work has ended it keeps its place, and no other run of its event begins. */
+  private goesOn({ id }: IncomingMessage, work: Promise<unknown>): void {
+    const ended = work.then(noop, noop).then(() => {
+      if (this.going.get(id) === ended) this.going.delete(id);
+      this.leave();
     });
-    this.overdue.set(id, run);
+    if (id !== '') this.going.set(id, ended);
   }
 }
 
+const handled = (): Completion => 'handled';
 const noop = () => undefined;

@@ -1,3 +1,4 @@
+import type { HandlerInbox } from '../options/inbox.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import * as check from './handler-checks.js';
 import type { Handler } from './handler.js';
@@ -7,6 +8,7 @@ import type { OnEventOptions } from './on-event.decorator.js';
 export interface ConsumerDefaults {
   readonly prefetch: number;
   readonly retry: RetryPolicy;
+  readonly inbox: HandlerInbox | undefined;
   /** Milliseconds. */
   readonly timeout?: number | undefined;
 }
@@ -27,6 +29,7 @@ export function handlerSettings(
     prefetch,
     concurrency: check.concurrency(handler, options.concurrency, prefetch),
     timeout: options.timeout === undefined ? defaults.timeout : check.timeout(handler, options.timeout),
+    inbox: options.inbox === undefined ? defaults.inbox : check.inbox(handler, options.inbox),
     retry: options.retry === undefined ? defaults.retry : check.retry(handler, options.retry),
   };
 }

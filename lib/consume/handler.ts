@@ -1,3 +1,4 @@
+import type { HandlerInbox } from '../options/inbox.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { EventContext } from './event-context.js';
 import type { PayloadForm } from './payload/payload-shape.js';
@@ -27,6 +28,8 @@ export interface Handler extends QueueSettings {
   /** Milliseconds that a run may take; `undefined` for as long as it likes. */
   readonly timeout: number | undefined;
   readonly retry: RetryPolicy;
+  /** Handles in a transaction that remembers the event; `undefined`: in none. */
+  readonly inbox: HandlerInbox | undefined;
   /** What it wants of the body. */
   readonly form: PayloadForm;
   readonly invoke: Invoke;

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { eventDescription, type EventClass } from '../event/outbox-event.decorator.js';
 import type { EventType, Matching, OutboxEvents, PayloadOf } from '../event/registry.js';
-import type { RetryOptions } from '../options/options.js';
+import type { InboxOptions, RetryOptions } from '../options/options.js';
 import type { Duration } from '../policy/duration.js';
 import type { EventContext } from './event-context.js';
 
@@ -12,6 +12,12 @@ export interface OnEventOptions {
   queue?: string;
   /** Delays before each further attempt, a rule, or `false` for one attempt only. */
   retry?: RetryOptions;
+  /**
+   * Handles each event in a transaction that also remembers it: what is written through `context.manager`, and what is
+   * emitted without a transaction, commits with the memory of the event, which is handled once. A list of isolation
+   * levels: see `InboxOptions`.
+   */
+  inbox?: InboxOptions;
   /** Deliveries that this process holds unsettled, at most; also how many run at once, unless `concurrency` is less. */
   prefetch?: number;
   /** Runs at once in this process, those included that go on past their `timeout`. Default: the prefetch. */

@@ -7,9 +7,16 @@ import { Abort, Reject, Retry } from './signals.js';
 /** What becomes of a message after an attempt to handle it. */
 export type Outcome =
   | { readonly kind: 'handled' }
+  /** Handled before, as the inbox knows. */
+  | { readonly kind: 'duplicate' }
+  /** No attempt at all: it never began, and goes back. */
+  | { readonly kind: 'released' }
   | { readonly kind: 'aborted'; readonly error: unknown }
   | { readonly kind: 'retry'; readonly delay: number; readonly error: unknown }
   | { readonly kind: 'dead'; readonly reason: DeathReason; readonly error: unknown };
+
+/** An outcome that settles the message. */
+export type Settled = Exclude<Outcome, { readonly kind: 'released' }>;
 
 /** Refused for good; or no delay is left; or no handler is for it. */
 export type DeathReason = 'rejected' | 'exhausted' | 'unmatched';

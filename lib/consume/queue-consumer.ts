@@ -7,10 +7,16 @@ import type { HandlerRunner } from './handler-runner.js';
 import { InFlight } from './in-flight.js';
 import { RETRY_DELAY } from './outcome.js';
 
+/** Why a queue is not consumed although it could be: somebody asked for it, or the database of the inbox is away. */
+export type PauseReason = 'asked' | 'database';
+
 /** One queue of this process: takes what is delivered, and knows what of it is under way. */
 export class QueueConsumer {
-  readonly inFlight = new InFlight();
   private subscription: Subscription | undefined;
+  private readonly reasons = new Set<PauseReason>();
+  /** What was delivered since it last began to consume, and before, as long as some of it is under way. */
+  private inFlight = new InFlight();
+  private readonly earlier = new Set<InFlight>();
 
   constructor(
     readonly queue: HandlerQueue,
@@ -24,16 +30,44 @@ export class QueueConsumer {
     return this.subscription?.consuming ?? false;
   }
 
+  get paused(): boolean {
+    return this.reasons.size > 0;
+  }
+
+  /** How many of its deliveries are under way. */
+  get running(): number {
+    return this.all().reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Resolves when it consumes, or when the broker cannot be reached; consuming then begins when it can. */
   async start(): Promise<void> {
     const request = requestFor(this.queue);
     this.subscription = await this.subscriber.subscribe(request, (delivery) => void this.handle(delivery));
+    if (this.paused) await this.subscription.pause();
+  }
+
+  /** Stops consuming; what has not begun goes back to the queue. Resolves when nothing of it runs any more. */
+  async pause(reason: PauseReason): Promise<void> {
+    this.reasons.add(reason);
+    const { inFlight } = this;
+    await this.stopWith((subscription) => subscription.pause());
+    await inFlight.drained();
+  }
+
+  /** Consumes again, unless there is another reason not to. Whether that reason was one. */
+  resume(reason: PauseReason): boolean {
+    if (!this.reasons.delete(reason)) return false;
+    if (!this.paused) this.goOn();
+    return true;
   }
 
   /** Nothing new is started from here on. */
-  async cancel(): Promise<void> {
-    for (const runner of this.runners) runner.close();
-    await this.subscription?.cancel();
+  cancel(): Promise<void> {
+    return this.stopWith((subscription) => subscription.cancel());
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all(this.all().map((inFlight) => inFlight.drained()));
   }
 
   /** What is unsettled goes back to its queue. */
@@ -41,15 +75,36 @@ export class QueueConsumer {
     await this.subscription?.close();
   }
 
+  /** From here on nothing begins; only then does what waited go back, or it would be delivered here again. */
+  private async stopWith(stop: (subscription: Subscription) => Promise<void>): Promise<void> {
+    const stopping = this.subscription && stop(this.subscription);
+    for (const runner of this.runners) runner.close();
+    await stopping;
+  }
+
+  private goOn(): void {
+    const { inFlight } = this;
+    this.earlier.add(inFlight);
+    void inFlight.drained().then(() => this.earlier.delete(inFlight));
+    this.inFlight = new InFlight();
+    for (const runner of this.runners) runner.reopen();
+    this.subscription?.resume();
+  }
+
+  private all(): InFlight[] {
+    return [...this.earlier, this.inFlight];
+  }
+
   private async handle(delivery: Delivery): Promise<void> {
-    this.inFlight.began();
+    const { inFlight } = this;
+    inFlight.began();
     try {
       await this.pipeline.process(delivery);
     } catch (error) {
       // A bug of ours, not of the handler: the message stays unsettled and comes back with the channel's end.
       this.logger.error(`Event ${delivery.message.id} could not be settled: ${describeFailure(error)}`);
     } finally {
-      this.inFlight.ended();
+      inFlight.ended();
     }
   }
 }

@@ -2,10 +2,11 @@ import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subscriber.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
 import { Seldom } from '../policy/seldom.js';
+import { sleep } from '../policy/waiting.js';
 import type { DeliveryTeller } from './delivery-teller.js';
 import { describeFailure, failureOf } from './failure.js';
 import type { Handler } from './handler.js';
-import type { Outcome } from './outcome.js';
+import type { Outcome, Settled } from './outcome.js';
 
 export type Forwarding = Pick<EventSubscriber, 'retryLater' | 'deadLetter'>;
 
@@ -46,6 +47,7 @@ export class Settler {
 
   async settle(handled: Handled): Promise<void> {
     const { delivery, message, outcome } = handled;
+    if (outcome.kind === 'released') return delivery.requeue();
     const safe = leavesNothing(outcome) || (await this.secure(message, delivery, outcome));
     if (!safe) return delivery.requeue();
     delivery.ack();
@@ -91,20 +93,7 @@ export class Settler {
   }
 }
 
-type Forwarded = Extract<Outcome, { kind: 'retry' | 'dead' }>;
+type Forwarded = Extract<Settled, { kind: 'retry' | 'dead' }>;
 
-const leavesNothing = (outcome: Outcome): outcome is Exclude<Outcome, Forwarded> =>
-  outcome.kind === 'handled' || outcome.kind === 'aborted';
-
-/** Ends early when a signal aborts. */
-function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    for (const signal of signals) signal.addEventListener('abort', done);
-    function done() {
-      clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener('abort', done);
-      resolve();
-    }
-  });
-}
+const leavesNothing = (outcome: Settled): outcome is Exclude<Settled, Forwarded> =>
+  outcome.kind !== 'retry' && outcome.kind !== 'dead';

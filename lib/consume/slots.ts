@@ -1,31 +1,35 @@
 /** Lets so many in at once; others wait their turn, in the order they came. */
 export class Slots {
-  private readonly waiting: Array<(admitted: boolean) => void> = [];
-  private closed = false;
+  private readonly waiting = new Set<() => void>();
 
   constructor(private free: number) {}
 
-  /** Whether there is a place, now or once one is free; not if the slots are closed meanwhile. Whoever is in must `give` it back. */
-  take(): boolean | Promise<boolean> {
-    if (this.closed) return false;
-    if (this.free === 0) return new Promise((resolve) => this.waiting.push(resolve));
+  /**
+   * Whether there is a place, now or once one is free; not if the signal aborts first. Whoever is in must `give` it back.
+   */
+  take(over: AbortSignal): boolean | Promise<boolean> {
+    if (over.aborted) return false;
+    if (this.free === 0) return this.wait(over);
     this.free--;
     return true;
   }
 
   give(): void {
-    const next = this.waiting.shift();
-    if (next) next(true);
-    else this.free++;
+    for (const enter of this.waiting) return enter();
+    this.free++;
   }
 
-  /** Nobody is let in any more, and those who wait are sent away. */
-  close(): void {
-    this.closed = true;
-    for (const send of this.waiting.splice(0)) send(false);
-  }
-
-  reopen(): void {
-    this.closed = false;
+  private wait(over: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const leave = (admitted: boolean) => {
+        this.waiting.delete(enter);
+        over.removeEventListener('abort', giveUp);
+        resolve(admitted);
+      };
+      const enter = () => leave(true);
+      const giveUp = () => leave(false);
+      this.waiting.add(enter);
+      over.addEventListener('abort', giveUp);
+    });
   }
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { IsolationLevel } from 'typeorm/driver/types/IsolationLevel.js';
 
 /** Somewhere a running transaction can be found without being handed one. */
 export type TransactionSource = () => EntityManager | undefined;
@@ -26,6 +27,12 @@ export class AmbientTransaction {
       if (manager && this.isRunning(manager)) return manager;
     }
     return undefined;
+  }
+
+  /** Runs `work` in a transaction of its own, which surrounds it. */
+  open<T>(isolation: IsolationLevel | undefined, work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const run = (manager: EntityManager) => this.within(manager, () => work(manager));
+    return isolation ? this.dataSource.transaction(isolation, run) : this.dataSource.transaction(run);
   }
 
   /** Makes `manager`'s transaction the surrounding one for `work` and everything it awaits. */

@@ -106,9 +106,7 @@ export class OutboxService {
     const running = this.ambient.current();
     if (running && isolation) return Promise.reject(new TransactionAlreadyRunningError(isolation));
     if (running) return work(running);
-    const run = (manager: EntityManager) => this.ambient.within(manager, () => work(manager));
-    const { dataSource } = this.target;
-    return isolation ? dataSource.transaction(isolation, run) : dataSource.transaction(run);
+    return this.ambient.open(isolation, work);
   }
 
   /**

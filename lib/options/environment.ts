@@ -27,11 +27,13 @@ const VARIABLES: Readonly<Record<string, readonly [path: string, kind: Kind]>> =
   OUTBOX_CONSUMERS_ENABLED: ['consumers.enabled', 'flag'],
   OUTBOX_PREFETCH: ['consumers.prefetch', 'number'],
   OUTBOX_RETRY: ['consumers.retry', 'list'],
+  OUTBOX_INBOX: ['consumers.inbox', 'flag'],
   OUTBOX_TIMEOUT: ['consumers.timeout', 'duration'],
   OUTBOX_MAX_REDELIVERIES: ['consumers.maxRedeliveries', 'number'],
   OUTBOX_FORMAT: ['format', 'text'],
   OUTBOX_RETENTION: ['retention', 'duration'],
   OUTBOX_IDLE: ['idle', 'flag'],
+  OUTBOX_INBOX_RETENTION: ['inboxRetention', 'duration'],
   OUTBOX_SHUTDOWN_TIMEOUT: ['shutdownTimeout', 'duration'],
 };
 

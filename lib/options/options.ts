@@ -27,6 +27,11 @@ export interface OutboxOptions {
    * application only to ask it something. Default `false`.
    */
   idle?: boolean;
+  /**
+   * How long inboxes remember what they have handled. Longer than any retry waits, and than dead letters lie that will be
+   * requeued. Default `'30d'`.
+   */
+  inboxRetention?: Duration;
   /** How long shutdown waits for running handlers and open confirms. Default `'30s'`. */
   shutdownTimeout?: Duration;
 }
@@ -132,6 +137,11 @@ export interface ConsumersOptions {
   prefetch?: number;
   /** Delays before each further attempt of a failing handler. Default `['1s', '10s', '1m', '5m']`. */
   retry?: RetryOptions;
+  /**
+   * Handles every event in a transaction that also remembers it, so that what the handler writes through
+   * `context.manager` happens once. Default `false`.
+   */
+  inbox?: InboxOptions;
   /** How long a handler may run; past that it counts as failed, and `context.signal` aborts. Default: as long as it likes. */
   timeout?: Duration;
   /** Redeliveries of a message that kills its consumer before it is a dead letter (quorum queues). Default 20. */
@@ -153,6 +163,9 @@ export interface EnhancersOptions {
   /** Default `true`. */
   filters?: boolean;
 }
+
+/** Whether there is an inbox, or with which isolation level its transactions run. Default: that of the data source. */
+export type InboxOptions = boolean | { isolation?: 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE' };
 
 /**
  * A list of delays, one per further attempt; or a rule; or `false` for one attempt only.

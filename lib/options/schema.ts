@@ -3,6 +3,7 @@ import type { Codec, CodecName } from '../event/codec.js';
 import { codecNames, isCodec } from '../event/codecs/codecs.js';
 import { wireFormats } from '../event/wire/format.js';
 import { durationText, LONGEST_DURATION, milliseconds, type Duration } from '../policy/duration.js';
+import { inboxSchema } from './inbox.js';
 import { retrySchema } from './retry.js';
 
 /** The rules of every option, with its default. What it yields is the resolved form the rooms are built from. */
@@ -126,6 +127,7 @@ const consumers = group({
   enabled: flag.default(true),
   prefetch: integer(1, 65_535).default(100),
   retry: retrySchema.prefault(['1s', '10s', '1m', '5m']),
+  inbox: inboxSchema.prefault(false),
   timeout: handlerTimeout.optional(),
   maxRedeliveries: integer(1, 1_000_000).default(20),
   enhancers: group({
@@ -147,6 +149,7 @@ export const optionsSchema = group({
   format: choice(...wireFormats).default('plain'),
   retention: duration().default(7 * 86_400_000),
   idle: flag.default(false),
+  inboxRetention: duration(60_000).default(30 * 86_400_000),
   shutdownTimeout: duration(0, 3_600_000).default(30_000),
 });
 

@@ -9,26 +9,40 @@ export const PRUNE_JOB = 'outbox.prune';
 const BATCH = 5_000;
 const LONGEST_INTERVAL = 60_000;
 
-/** Removes published rows that outlived their retention, in bounded batches, each in a transaction of its own. */
+/** What is removed when it outlived its retention, in bounded batches, each in a transaction of its own. */
+export interface Pruning {
+  /** Name of the job in `SchedulerRegistry`. */
+  readonly job: string;
+  /** What it is, for the log. */
+  readonly what: string;
+  readonly prune: OutboxStore['prune'];
+  readonly pruned?: (count: number) => void;
+}
+
+/** Published rows of the outbox. */
+export const publishedEvents = (store: Pick<OutboxStore, 'prune'>, lifecycle: Telling): Pruning => ({
+  job: PRUNE_JOB,
+  what: 'Published events',
+  prune: (retention, limit) => store.prune(retention, limit),
+  pruned: (count) => lifecycle.tell('pruned', { count }),
+});
+
 export function createPruner(
-  store: Pick<OutboxStore, 'prune'>,
+  { job, what, prune: steps, pruned }: Pruning,
   retention: number,
   registry: JobRegistry | undefined,
   logger: Pick<Logger, 'warn'>,
-  lifecycle: Telling,
 ): Job {
   const interval = Math.max(1_000, Math.min(LONGEST_INTERVAL, retention / 10));
   const prune = async (stopping: AbortSignal) => {
     try {
-      for await (const count of store.prune(retention, BATCH)) {
-        if (count > 0) lifecycle.tell('pruned', { count });
+      for await (const count of steps(retention, BATCH)) {
+        if (count > 0) pruned?.(count);
         if (stopping.aborted) return;
       }
     } catch (error) {
-      logger.warn(
-        `Published events could not be pruned, tried again in ${interval} ms: ${(error as Error).message}`,
-      );
+      logger.warn(`${what} could not be pruned, tried again in ${interval} ms: ${(error as Error).message}`);
     }
   };
-  return new Job(PRUNE_JOB, () => interval, prune, registry);
+  return new Job(job, () => interval, prune, registry);
 }

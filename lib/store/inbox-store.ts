@@ -6,6 +6,13 @@ import type { QueryRunner } from 'typeorm';
  */
 export type Standing = 'new' | 'handled' | 'busy';
 
+/**
+ * `'transient'`: the transaction has lost against another one (serialization failure, deadlock), and may succeed when it
+ * is run again. `'refused'`: the database answers, and does not want what it was given. `'unavailable'`: neither; it does
+ * not answer, or not as it should.
+ */
+export type Verdict = 'transient' | 'refused' | 'unavailable';
+
 /** The memory of what has been handled: a row for each consumer and event. */
 export interface InboxStore {
   /**
@@ -23,7 +30,13 @@ export interface InboxStore {
    */
   isSpoilt(tx: QueryRunner): Promise<boolean>;
 
-  /** Resolves if the database answers, and takes writes. */
+  /** Whether the connection of the transaction has gone, and the transaction with it. */
+  isLost(tx: QueryRunner): Promise<boolean>;
+
+  /** What an error of a statement, or what was thrown because of one, says. */
+  verdict(error: unknown): Verdict;
+
+  /** Resolves if an event could be entered now. */
   probe(): Promise<void>;
 
   /** Forgets what was handled more than `retention` ms ago: up to `limit` events a step, each in a transaction of its own. */

@@ -69,6 +69,8 @@ describe('a handler that is written wrong fails the start, by name:', () => {
     ['timeout that is none', { timeout: 'soon' }, /timeout must be a duration such as .*, got "soon"/],
     ['timeout of nothing', { timeout: 0 }, /timeout must be a duration from 1ms to 1d, got 0/],
     ['timeout of days', { timeout: '2d' }, /timeout must be a duration from 1ms to 1d, got "2d"/],
+    ['inbox that is neither', { inbox: 'yes' }, /inbox must be true, false, or { isolation: .* got "yes"/],
+    ['inbox of another isolation', { inbox: { isolation: 'NONE' } }, /inbox must be true, .* got {/],
     ['queue without a name', { queue: '' }, /queue .* got ""/],
     ['queue of the broker’s own', { queue: 'amq.gen' }, /queue .* "amq\.gen"/],
     ['queue that leaves no room for its dead letters', { queue: 'q'.repeat(241) }, /1 to 240 bytes/],

@@ -8,6 +8,7 @@ import {
   type Options,
   type Replies,
 } from 'amqplib';
+import { OutboxConsumers } from 'nestjs-rabbitmq-outbox';
 import {
   createPlayground,
   eventually,
@@ -89,6 +90,7 @@ export async function openStage(ground: Ground = {}): Promise<Stage> {
         options: { ...options, relay: { enabled: false, ...options?.relay } },
       });
       apps.push(app);
+      if (!options?.rabbitmq?.url) await consuming(app);
       return app;
     },
     queue: (handler) => `${name}.${handler}`,
@@ -109,6 +111,10 @@ export async function openStage(ground: Ground = {}): Promise<Stage> {
     },
   };
 }
+
+/** An application starts without its broker, if that does not answer in time: on a busy machine it may be late. */
+const consuming = ({ app }: TestApp) =>
+  eventually(() => app.get(OutboxConsumers).states.every((state) => state.consuming));
 
 /** A connection, and a channel with confirms on it, that are opened again when the broker has ended them. */
 function clientOf(url: string) {

@@ -1,5 +1,6 @@
 import { readEnvironment, environmentVariables } from '../../lib/options/environment.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
+import { resolveInbox } from '../../lib/options/inbox.js';
 import { resolveRetry } from '../../lib/options/retry.js';
 import { optionsSchema } from '../../lib/options/schema.js';
 import { milliseconds } from '../../lib/policy/duration.js';
@@ -61,6 +62,7 @@ describe('the configuration table of the README', () => {
 function asResolved(option: string, literal: string): unknown {
   const value: unknown = JSON.parse(literal.replaceAll("'", '"'));
   if (option === 'consumers.retry') return resolveRetry(value as string[]);
+  if (option === 'consumers.inbox') return resolveInbox(value as boolean);
   if (option === 'rabbitmq.url') return [value];
   return typeof value === 'string' && /^\d/.test(value) ? milliseconds(value) : value;
 }

@@ -8,7 +8,7 @@ const stats = (values: Partial<RelayStats> = {}): Observation['stats'] => ({
 const WELL: Observation = {
   stats: stats(),
   links: { publisher: 'connected', consumer: 'connected' },
-  consumers: [{ queue: 'shop.a', consuming: true }],
+  consumers: [{ queue: 'shop.a', consuming: true, paused: false }],
 };
 const judged = (seen: Partial<Observation> = {}) =>
   judge({ ...WELL, ...seen }, { maxLag: 60_000, maxDead: 2 });
@@ -25,6 +25,11 @@ describe('the health of an outbox', () => {
     });
   });
 
+  test('is up when a queue is not consumed because somebody has paused it', () => {
+    const consumers = [{ queue: 'shop.a', consuming: false, paused: true }];
+    expect(judged({ consumers }).status).toBe('up');
+  });
+
   test.each<[string, Partial<Observation>, string]>([
     [
       'the broker is away',
@@ -38,7 +43,7 @@ describe('the health of an outbox', () => {
     ],
     [
       'queues are not consumed',
-      { consumers: [{ queue: 'shop.a', consuming: false }, ...WELL.consumers] },
+      { consumers: [{ queue: 'shop.a', consuming: false, paused: false }, ...WELL.consumers] },
       'not consuming shop.a',
     ],
     ['an event waits too long', { stats: stats({ lag: 60_001 }) }, 'waiting for 60001 ms, more than 1m'],

@@ -35,11 +35,13 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_PREFETCH', '10', 'consumers.prefetch', 10],
   ['OUTBOX_RETRY', '1s,1m', 'consumers.retry', { delays: [1_000, 60_000] }],
   ['OUTBOX_RETRY', 'false', 'consumers.retry', { delays: [] }],
+  ['OUTBOX_INBOX', 'true', 'consumers.inbox', { isolation: undefined }],
   ['OUTBOX_TIMEOUT', '30s', 'consumers.timeout', 30_000],
   ['OUTBOX_MAX_REDELIVERIES', '5', 'consumers.maxRedeliveries', 5],
   ['OUTBOX_FORMAT', 'nest', 'format', 'nest'],
   ['OUTBOX_IDLE', 'true', 'idle', true],
   ['OUTBOX_RETENTION', '0s', 'retention', 0],
+  ['OUTBOX_INBOX_RETENTION', '60d', 'inboxRetention', 60 * 86_400_000],
   ['OUTBOX_SHUTDOWN_TIMEOUT', '1m', 'shutdownTimeout', 60_000],
 ];
 

@@ -2,7 +2,7 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { describe, expect, test } from '@jest/globals';
 import { Job, showTimer } from '../../lib/relay/jobs.js';
 import { UNHEARD } from '../../lib/lifecycle/lifecycle.js';
-import { createPruner, PRUNE_JOB } from '../../lib/relay/pruner.js';
+import { createPruner, PRUNE_JOB, publishedEvents } from '../../lib/relay/pruner.js';
 import { gate, quiet, until } from './fakes.js';
 
 describe('a job', () => {
@@ -97,7 +97,7 @@ describe('the pruner', () => {
         }
       },
     };
-    const pruner = createPruner(store, 60_000, undefined, logger, UNHEARD);
+    const pruner = createPruner(publishedEvents(store, UNHEARD), 60_000, undefined, logger);
     pruner.start();
     await until(() => steps === 4);
     await pruner.stop();
@@ -114,7 +114,7 @@ describe('the pruner', () => {
         }
       },
     };
-    const pruner = createPruner(store, 60_000, undefined, logger, UNHEARD);
+    const pruner = createPruner(publishedEvents(store, UNHEARD), 60_000, undefined, logger);
     pruner.start();
     await until(() => steps > 2);
     await pruner.stop();
@@ -130,7 +130,7 @@ describe('the pruner', () => {
         throw new Error('connection refused');
       },
     };
-    const pruner = createPruner(store, 60_000, registry, logger, UNHEARD);
+    const pruner = createPruner(publishedEvents(store, UNHEARD), 60_000, registry, logger);
     pruner.start();
     await until(() => logger.warnings.length > 0);
     expect(logger.warnings).toEqual([

@@ -11,6 +11,8 @@ export interface InboxFixture {
   readonly statements: string[];
   open(): InboxStore;
   clear(): Promise<void>;
+  /** Ends the connection of a transaction, from the server's side. */
+  kill(runner: QueryRunner): Promise<void>;
   /** Makes all that is remembered this many milliseconds older. */
   age(ms: number): Promise<void>;
   close(): Promise<void>;
@@ -197,6 +199,18 @@ export function inboxContract(name: string, createFixture: () => Promise<InboxFi
         await fail(runner);
         await runner.rollbackTransaction();
         expect(await inbox.isSpoilt(runner)).toBe(false);
+      });
+    });
+
+    describe('isLost', () => {
+      test('tells of a transaction whose connection has gone, and of no other', async () => {
+        const runner = await begin();
+        expect(await inbox.isLost(runner)).toBe(false);
+        await runner.query('SELECT no_such_column').catch(() => undefined);
+        expect(await inbox.isLost(runner)).toBe(false);
+        const doomed = await begin();
+        await fixture.kill(doomed);
+        expect(await inbox.isLost(doomed)).toBe(true);
       });
     });
 

@@ -67,6 +67,10 @@ export async function postgresInboxFixture(): Promise<InboxFixture> {
     statements,
     open: () => new PostgresInbox(dataSource, tables(names)),
     clear: async () => void (await playground.sql(`TRUNCATE ${inbox}`)),
+    kill: async (runner) => {
+      const [row] = (await runner.query('SELECT pg_backend_pid() AS pid')) as Array<{ pid: number }>;
+      await playground.sql('SELECT pg_terminate_backend($1)', [row?.pid]);
+    },
     age: async (ms) => {
       const aged = `handled_at = handled_at - $1::float8 * interval '1 millisecond'`;
       await playground.sql(`UPDATE ${inbox} SET ${aged}`, [ms]);

@@ -11,7 +11,9 @@ export class ConsumerChannel {
   private readonly unsettled = new Map<number, ChannelDelivery>();
   private readonly acks: Acks<ChannelDelivery>;
   private consumerTag: string | undefined;
-  private retired = false;
+  /** What is to go back when the broker has stopped to send: at once, it would be sent to us again. */
+  private heldBack: Set<ChannelDelivery> | undefined;
+  private whenIdle: (() => void) | undefined;
 
   /** Settles when the channel has ended, with why. */
   readonly closed: Promise<string>;
@@ -64,30 +66,43 @@ export class ConsumerChannel {
   ack(delivery: ChannelDelivery): void {
     if (!this.settle(delivery)) return;
     this.acks.ack(delivery);
-    if (this.retired) this.closeWhenIdle();
+    this.tellIfIdle();
   }
 
   requeue(delivery: ChannelDelivery): void {
+    if (this.heldBack) {
+      this.heldBack.add(delivery);
+      return;
+    }
     if (!this.settle(delivery)) return;
     try {
       this.channel.nack(delivery.raw, false, true);
     } catch {
       // The channel is being closed, and takes the message back with it.
     }
-    if (this.retired) this.closeWhenIdle();
+    this.tellIfIdle();
+  }
+
+  /** To be called when `cancel()` is about to be: what goes back waits for it. */
+  holdBack(): void {
+    this.heldBack ??= new Set();
   }
 
   /** No more deliveries; those made can still be settled. */
   async cancel(): Promise<void> {
+    this.holdBack();
     this.acks.flush();
-    if (this.consumerTag === undefined) return;
-    await settledWithin(this.channel.cancel(this.consumerTag), ANSWER_TIMEOUT);
+    if (this.consumerTag !== undefined)
+      await settledWithin(this.channel.cancel(this.consumerTag), ANSWER_TIMEOUT);
+    const heldBack = this.heldBack ?? [];
+    this.heldBack = undefined;
+    for (const delivery of heldBack) this.requeue(delivery);
   }
 
-  /** The broker has cancelled the consumer: the channel closes once its last delivery is settled. */
-  retire(): void {
-    this.retired = true;
-    this.closeWhenIdle();
+  /** There is no consumer any more: `idle` is told, once, when the last delivery is settled. */
+  retire(idle: () => void): void {
+    this.whenIdle = idle;
+    this.tellIfIdle();
   }
 
   close(): Promise<void> {
@@ -113,8 +128,11 @@ export class ConsumerChannel {
     for (const delivery of lost) delivery.takenBack();
   }
 
-  private closeWhenIdle(): void {
-    if (this.idle) void this.close();
+  private tellIfIdle(): void {
+    if (!this.whenIdle || !this.idle) return;
+    const tell = this.whenIdle;
+    this.whenIdle = undefined;
+    tell();
   }
 }
 

@@ -22,18 +22,18 @@ const RESUME_DELAY = { first: 100, most: 10_000 };
  * when the broker cancels it (the queue was deleted, or its node went down); it comes back from all of them.
  */
 export class RabbitSubscription implements Subscription {
+  private wanted: 'consuming' | 'paused' | 'cancelled' = 'consuming';
   /** The channel we consume on, or are about to. */
   private channel: ConsumerChannel | undefined;
   private active = false;
-  private cancelled: Promise<void> | undefined;
-  /** What came after we had decided to cancel, until the broker knows, too. */
-  private readonly late: Delivery[] = [];
+  /** Channels that we consume on no more, until what came on them is settled. */
+  private readonly leaving = new Map<ConsumerChannel, AckBarrier>();
   private starting: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
   /** Why we do not consume, as last told. */
   private outage: string | undefined;
-  private resumeDelay = RESUME_DELAY.first;
+  private retryDelay = RESUME_DELAY.first;
   private timer: NodeJS.Timeout | undefined;
-  private readonly barrier: AckBarrier;
   private readonly stopListening: () => void;
 
   constructor(
@@ -41,12 +41,11 @@ export class RabbitSubscription implements Subscription {
     private readonly request: SubscriptionRequest,
     private readonly hooks: SubscriptionHooks,
   ) {
-    this.barrier = new AckBarrier(connection, request.queue);
-    this.stopListening = connection.listen({ connected: () => this.resume(0) });
+    this.stopListening = connection.listen({ connected: () => this.retry(0) });
   }
 
   get consuming(): boolean {
-    return this.active && !this.cancelled;
+    return this.active && this.wanted === 'consuming';
   }
 
   /** Begins to consume, now or as soon as it can. Rejects only if the broker refuses what we ask for. */
@@ -59,25 +58,61 @@ export class RabbitSubscription implements Subscription {
     }
   }
 
+  pause(): Promise<void> {
+    if (this.wanted === 'consuming') this.wanted = 'paused';
+    return this.stop();
+  }
+
+  resume(): void {
+    if (this.wanted !== 'paused') return;
+    this.wanted = 'consuming';
+    this.retry(0);
+  }
+
   cancel(): Promise<void> {
-    this.cancelled ??= this.stop();
-    return this.cancelled;
+    this.wanted = 'cancelled';
+    this.stopListening();
+    return this.stop();
   }
 
   async close(): Promise<void> {
     await this.cancel();
-    if (this.channel?.idle) await this.barrier.acksArrived();
-    await this.channel?.close();
+    await Promise.all(Array.from(this.leaving.keys(), (channel) => this.leave(channel)));
   }
 
-  private async stop(): Promise<void> {
+  private stop(): Promise<void> {
+    this.stopping ??= this.letGo().finally(() => {
+      this.stopping = undefined;
+      // Somebody has thought better of it meanwhile.
+      if (this.wanted === 'consuming') this.retry(0);
+    });
+    return this.stopping;
+  }
+
+  private async letGo(): Promise<void> {
     clearTimeout(this.timer);
-    this.stopListening();
+    this.channel?.holdBack();
     await this.starting?.catch(() => undefined);
-    if (!this.channel) return;
-    await this.barrier.prepare();
-    await this.channel?.cancel();
-    for (const delivery of this.late) delivery.requeue();
+    const { channel } = this;
+    if (!channel) return;
+    channel.holdBack();
+    const barrier = new AckBarrier(this.connection, this.request.queue);
+    await barrier.prepare();
+    await channel.cancel();
+    this.active = false;
+    // It may have gone meanwhile.
+    if (this.channel !== channel) return;
+    this.channel = undefined;
+    this.leaving.set(channel, barrier);
+    if (this.wanted === 'paused') channel.retire(() => void this.leave(channel));
+  }
+
+  /** What is unsettled on it goes back; of the rest, the acks must have arrived first. */
+  private async leave(channel: ConsumerChannel): Promise<void> {
+    const barrier = this.leaving.get(channel);
+    if (channel.idle) await barrier?.acksArrived();
+    await channel.close();
+    this.leaving.delete(channel);
   }
 
   private attempt(): Promise<void> {
@@ -88,7 +123,7 @@ export class RabbitSubscription implements Subscription {
   }
 
   private async consume(): Promise<void> {
-    if (this.cancelled || this.channel || !this.connection.connected) return;
+    if (this.wanted !== 'consuming' || this.channel || !this.connection.connected) return;
     await this.hooks.prepare();
     const channel = new ConsumerChannel(await this.connection.openChannel());
     // Known before it consumes: the broker can cancel the consumer, or close the channel, in the same breath.
@@ -102,15 +137,16 @@ export class RabbitSubscription implements Subscription {
   private receive(channel: ConsumerChannel, raw: ConsumeMessage | null): void {
     if (raw === null) return this.cancelledByBroker(channel);
     const delivery = channel.deliver(raw);
-    // It goes back untouched; not at once, or the broker would send it to us again, until it has seen our cancel.
-    if (this.cancelled) this.late.push(delivery);
-    else this.hooks.handle(delivery);
+    if (this.wanted === 'consuming' && !this.stopping) return this.hooks.handle(delivery);
+    // The broker has not seen our cancel yet. It goes back untouched.
+    channel.holdBack();
+    delivery.requeue();
   }
 
   /** What is unsettled on the channel can still be settled there; only the consumer is gone. */
   private cancelledByBroker(channel: ConsumerChannel): void {
     this.ended(channel, 'the broker cancelled the consumer');
-    channel.retire();
+    channel.retire(() => void channel.close());
   }
 
   private ended(channel: ConsumerChannel, reason: string): void {
@@ -122,27 +158,27 @@ export class RabbitSubscription implements Subscription {
   }
 
   private failed(error: unknown): void {
-    this.resumeDelay = Math.min(RESUME_DELAY.most, this.resumeDelay * 2);
+    this.retryDelay = Math.min(RESUME_DELAY.most, this.retryDelay * 2);
     this.interrupted((error as Error).message);
   }
 
   /** Without a connection there is nothing to do: its return resumes. */
   private interrupted(reason: string): void {
-    if (this.cancelled) return;
+    if (this.wanted !== 'consuming') return;
     if (this.outage !== reason) this.hooks.lost(reason);
     this.outage = reason;
-    if (this.connection.connected) this.resume(this.resumeDelay);
+    if (this.connection.connected) this.retry(this.retryDelay);
   }
 
-  private resume(delay: number): void {
-    if (this.cancelled) return;
+  private retry(delay: number): void {
+    if (this.wanted !== 'consuming') return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.attempt().catch((error: unknown) => this.failed(error)), delay);
   }
 
   private nowConsuming(): void {
     this.active = true;
-    this.resumeDelay = RESUME_DELAY.first;
+    this.retryDelay = RESUME_DELAY.first;
     if (this.outage !== undefined) this.hooks.recovered();
     this.outage = undefined;
   }

@@ -14,8 +14,10 @@ export interface Thresholds {
 export interface Observation {
   readonly stats: InTime<RelayStats>;
   readonly links: BrokerLinks;
-  readonly consumers: readonly ConsumerState[];
+  readonly consumers: readonly Consuming[];
 }
+
+type Consuming = Pick<ConsumerState, 'queue' | 'consuming' | 'paused'>;
 
 export interface HealthReport {
   readonly status: 'up' | 'degraded' | 'down';
@@ -54,8 +56,9 @@ function linkTroubles(links: BrokerLinks): string[] {
   });
 }
 
-function consumerTroubles(consumers: readonly ConsumerState[]): string[] {
-  const lost = consumers.filter(({ consuming }) => !consuming).map(({ queue }) => queue);
+/** One that is paused is meant not to consume. */
+function consumerTroubles(consumers: readonly Consuming[]): string[] {
+  const lost = consumers.filter(({ consuming, paused }) => !consuming && !paused).map(({ queue }) => queue);
   return lost.length > 0 ? [`not consuming ${lost.join(', ')}`] : [];
 }
 

@@ -1,18 +1,17 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import type { InboxStore, Standing } from '../inbox-store.js';
+import type { InboxStore, Standing, Verdict } from '../inbox-store.js';
 import { affected } from './relay-connections.js';
 import { enterMany, enterOne, entered } from './statements/enter-inbox.js';
 import { leave } from './statements/leave-inbox.js';
 import { pruneInbox } from './statements/prune-inbox.js';
 import type { Statement } from './statements/statement.js';
+import { sqlStateOf, TRANSACTION_ABORTED, verdictOf } from './sql-state.js';
 import type { Tables } from './tables.js';
 
 /** The state of a connection's transaction, as the server last told its driver: `'E'` is failed. */
 interface Client {
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
 }
-
-const TRANSACTION_ABORTED = '25P02';
 
 /** The inbox on PostgreSQL 14 and later. Works on the application's data source: that is the point of it. */
 export class PostgresInbox implements InboxStore {
@@ -43,16 +42,34 @@ export class PostgresInbox implements InboxStore {
       await tx.query('SELECT 1');
       return false;
     } catch (error) {
-      if ((error as { code?: unknown }).code === TRANSACTION_ABORTED) return true;
+      if (sqlStateOf(error) === TRANSACTION_ABORTED) return true;
       throw error;
     }
   }
 
-  async probe(): Promise<void> {
-    const [row] = await this.dataSource.query<Array<{ readonly: boolean }>>(
-      'SELECT pg_is_in_recovery() AS readonly',
+  async isLost(tx: QueryRunner): Promise<boolean> {
+    // TypeORM releases a query runner whose connection fails.
+    if (tx.isReleased) return true;
+    return tx.query('SELECT 1').then(
+      () => false,
+      (error: unknown) => sqlStateOf(error) !== TRANSACTION_ABORTED,
     );
-    if (row?.readonly) throw new Error('the database is a standby, which takes no writes');
+  }
+
+  verdict(error: unknown): Verdict {
+    return verdictOf(error);
+  }
+
+  /** As an event would be entered, and then undone: also if the table is missing, or may not be written to. */
+  async probe(): Promise<void> {
+    const tx = this.dataSource.createQueryRunner();
+    try {
+      await tx.startTransaction();
+      await this.enter(tx, '', ['probe']);
+    } finally {
+      if (tx.isTransactionActive) await tx.rollbackTransaction().catch(() => undefined);
+      await tx.release();
+    }
   }
 
   async *prune(retention: number, limit: number): AsyncGenerator<number, void> {

@@ -1,0 +1,55 @@
+import type { Telling } from '../lifecycle/lifecycle.js';
+import { UnknownHandlerError } from '../errors/unknown-handler.error.js';
+import type { Consumers, ConsumerState } from './consumers.js';
+import type { QueueConsumer } from './queue-consumer.js';
+
+/** The handlers of this process, at run time. */
+export class OutboxConsumers {
+  constructor(
+    private readonly consumers: Pick<Consumers, 'states' | 'find'>,
+    private readonly lifecycle: Telling,
+  ) {}
+
+  /** Each queue this process consumes, and how it stands. */
+  get states(): readonly ConsumerState[] {
+    return this.consumers.states;
+  }
+
+  /**
+   * Stops consuming in this process: what runs is finished, what has been delivered and has not begun goes back to its
+   * queue, where other replicas find it. Resolves when nothing of it runs any more.
+   * @param handler `Class.method`, or the name of a queue; all handlers without it
+   * @throws {UnknownHandlerError} when this process consumes no such thing
+   */
+  async pause(handler?: string): Promise<void> {
+    await Promise.all(this.find(handler).map((consumer) => this.pauseOne(consumer)));
+  }
+
+  /**
+   * Consumes again.
+   * @param handler as for `pause()`
+   * @throws {UnknownHandlerError} when this process consumes no such thing
+   */
+  resume(handler?: string): void {
+    for (const consumer of this.find(handler)) {
+      if (!consumer.resume('asked')) continue;
+      this.lifecycle.tell('consumer-resumed', { queue: consumer.queue.name });
+    }
+  }
+
+  private async pauseOne(consumer: QueueConsumer): Promise<void> {
+    const pausing = consumer.pause('asked');
+    this.lifecycle.tell('consumer-paused', { queue: consumer.queue.name });
+    await pausing;
+  }
+
+  private find(handler: string | undefined): readonly QueueConsumer[] {
+    const found = this.consumers.find(handler);
+    if (handler !== undefined && found.length === 0)
+      throw new UnknownHandlerError(
+        handler,
+        this.states.flatMap((state) => [...state.handlers, state.queue]),
+      );
+    return found;
+  }
+}
