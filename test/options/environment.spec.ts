@@ -102,6 +102,7 @@ describe('the environment', () => {
     ['OUTBOX_RABBITMQ_URL', 'localhost', 'rabbitmq.url', '["localhost"]'],
     ['OUTBOX_RABBITMQ_URL', 'false', 'rabbitmq.url', 'false'],
     ['OUTBOX_RETRY', '1s,later', 'consumers.retry', '["1s","later"]'],
+    ['OUTBOX_INBOX_RETENTION', '1s', 'inboxRetention', '"1s"'],
     ['OUTBOX_QUEUE_TYPE', 'stream', 'rabbitmq.queueType', '"stream"'],
     ['OUTBOX_SERVICE', 'my orders', 'service', '"my orders"'],
   ])('%s=%s fails the start, naming the variable and the option', (variable, text, option, got) => {

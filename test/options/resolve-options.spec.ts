@@ -257,7 +257,6 @@ describe('resolveOptions', () => {
     ['consumers.maxRedeliveries', 0, 'consumers.maxRedeliveries must be an integer from 1 to 1000000, got 0'],
     ['retention', -1, `retention ${DURATION_RULE} -1`],
     ['retention', 'forever', `retention ${DURATION_RULE} "forever"`],
-    ['inboxRetention', '1s', 'inboxRetention must be a duration from 1m to 3650d, got "1s"'],
     ['shutdownTimeout', '2h', 'shutdownTimeout must be a duration from 0s to 1h, got "2h"'],
   ])('refuses %s: %p, saying so', (path, value, problem) => {
     expect(problems(withOption(path, value))).toEqual([problem]);
