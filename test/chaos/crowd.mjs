@@ -1,0 +1,83 @@
+import { RelayUnderFire } from './relay-under-fire.mjs';
+
+/** As many relays as wanted, and a new one for each that was killed. */
+export class Crowd {
+  #relays = [];
+  #make;
+  #random;
+  #starting = 0;
+  #closing = new Set();
+  #number = 0;
+  #failure;
+  #timer;
+  wanted = 0;
+
+  /** `make` starts a relay of the given name. */
+  constructor(random, make) {
+    this.#random = random;
+    this.#make = make;
+  }
+
+  static of(site, options, ledger, random) {
+    return new Crowd(random, async (name) => {
+      const relay = new RelayUnderFire(name, ledger);
+      await relay.start(site, options);
+      return relay;
+    });
+  }
+
+  /** From now on, the number of relays follows `wanted`. */
+  keep() {
+    this.#timer = setInterval(() => this.#adjust(), 100);
+  }
+
+  get size() {
+    return this.#living.length;
+  }
+
+  /** One that nothing is being done to, by chance. */
+  get victim() {
+    return this.#random.pick(this.#living.filter(({ isFree }) => isFree));
+  }
+
+  /** Throws what went wrong with a relay that nobody harmed. */
+  check() {
+    if (this.#failure) throw this.#failure;
+    const crashed = this.#living.find(({ hasCrashed }) => hasCrashed);
+    if (crashed) throw new Error(`${crashed.name} has ended by itself.`);
+  }
+
+  async close() {
+    clearInterval(this.#timer);
+    await Promise.allSettled(this.#closing);
+    await Promise.allSettled(this.#living.map((relay) => relay.close()));
+  }
+
+  get #living() {
+    return this.#relays.filter(({ hasEnded }) => !hasEnded);
+  }
+
+  #adjust() {
+    const size = this.#living.length - this.#closing.size + this.#starting;
+    if (size < this.wanted) void this.#add();
+    else if (size > this.wanted && this.#starting === 0) this.#remove();
+  }
+
+  async #add() {
+    this.#starting++;
+    try {
+      this.#relays.push(await this.#make(`relay-${++this.#number}`));
+    } catch (error) {
+      this.#failure = error;
+    } finally {
+      this.#starting--;
+    }
+  }
+
+  #remove() {
+    const relay = this.victim;
+    if (!relay) return;
+    const closing = relay.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * What was committed, what arrived, and what was done to whom: and the verdict. Events are numbered from 1 within their
+ * key; the emitter tells how many of each it has committed.
+ */
+export class Ledger {
+  /** Key → event → its deliveries. */
+  #deliveries = new Map();
+  /** Key → highest number delivered so far. */
+  #highest = new Map();
+  #committed = new Map();
+  #faults = [];
+  inversions = [];
+  /** Events that arrived though their transaction was rolled back. */
+  phantoms = [];
+  /** Different events that have arrived. */
+  arrived = 0;
+  /** When the last of them did. */
+  lastArrival = Date.now();
+
+  /** How many events of a key are committed by now. */
+  committed(key, count) {
+    this.#committed.set(key, count);
+  }
+
+  delivered(key, number, by) {
+    const at = Date.now();
+    const ofKey = this.#deliveries.get(key) ?? new Map();
+    this.#deliveries.set(key, ofKey);
+    const before = ofKey.get(number);
+    if (before) return before.push({ by, at });
+    ofKey.set(number, [{ by, at }]);
+    this.arrived++;
+    this.lastArrival = at;
+    return this.#firstTime(key, number, by, at);
+  }
+
+  /** `by` is whom it was done to. Give it an `end` when it is over. */
+  fault(kind, by, start = Date.now(), end = start) {
+    const fault = { kind, by, start, end };
+    this.#faults.push(fault);
+    return fault;
+  }
+
+  get faults() {
+    return this.#faults;
+  }
+
+  /** How many events are committed. */
+  get events() {
+    return [...this.#committed.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** How often each kind of fault was made. */
+  faultCounts() {
+    const counts = {};
+    for (const { kind } of this.#faults) counts[kind] = (counts[kind] ?? 0) + 1;
+    return counts;
+  }
+
+  /**
+   * `margin`: milliseconds around a fault within which what its victim published was in flight. A publish before it was
+   * perhaps not on record yet; one after it was perhaps on its way.
+   */
+  verdict(margin) {
+    const lost = this.#lost();
+    const duplicates = this.#duplicates();
+    const unexplained = duplicates.filter((duplicate) => !this.#isExplained(duplicate, margin));
+    return { lost, duplicates, unexplained: [...unexplained, ...this.phantoms], inversions: this.inversions };
+  }
+
+  #firstTime(key, number, by, at) {
+    const highest = this.#highest.get(key) ?? 0;
+    if (number > highest) this.#highest.set(key, number);
+    else this.inversions.push({ key, number, after: highest, by, at });
+  }
+
+  #lost() {
+    return [...this.#committed].flatMap(([key, count]) => {
+      const ofKey = this.#deliveries.get(key);
+      const numbers = Array.from({ length: count }, (_, index) => index + 1);
+      return numbers.filter((number) => !ofKey?.has(number)).map((number) => ({ key, number }));
+    });
+  }
+
+  #duplicates() {
+    return [...this.#deliveries].flatMap(([key, ofKey]) =>
+      [...ofKey]
+        .filter(([, deliveries]) => deliveries.length > 1)
+        .map(([number, deliveries]) => ({ key, number, deliveries })),
+    );
+  }
+
+  /** All but one of its deliveries were in flight when something happened to who published them. */
+  #isExplained({ deliveries }, margin) {
+    const inFlight = deliveries.filter(({ by, at }) =>
+      this.#faults.some((fault) => fault.by === by && at >= fault.start - margin && at <= fault.end + margin),
+    );
+    return inFlight.length >= deliveries.length - 1;
+  }
+}

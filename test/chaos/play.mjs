@@ -1,0 +1,63 @@
+import { Scope } from '../bench/scope.mjs';
+import { Ledger } from './ledger.mjs';
+import { Random } from './random.mjs';
+import { resolvePostgres } from '../support/postgres.mjs';
+import { resolveRabbitMq } from '../support/rabbitmq.mjs';
+
+const SHOWN = 10;
+
+/** Plays a scenario and judges it. `violations` are what must not be, in words. */
+export async function play(url, name, settings) {
+  const { default: scenario, defaults, servers: ownServers } = await import(url.href);
+  const servers = await (ownServers ?? sharedServers)();
+  const scope = new Scope(servers);
+  const ledger = new Ledger();
+  const started = Date.now();
+  const log = (text) => console.log(`${((Date.now() - started) / 1_000).toFixed(1)} s: ${text}`);
+  log(`seed ${settings.seed}`);
+  try {
+    const random = new Random(settings.seed);
+    const outcome = await scenario(servers, { ...defaults, ...settings, random, ledger, scope, log });
+    return judge(name, settings.seed, ledger, outcome);
+  } finally {
+    await scope.end();
+    await servers.stop();
+  }
+}
+
+async function sharedServers() {
+  const [postgres, rabbit] = await Promise.all([resolvePostgres(), resolveRabbitMq()]);
+  return {
+    databaseUrl: postgres.url,
+    rabbitUrl: rabbit.url,
+    stop: async () => void (await Promise.allSettled([postgres.close(), rabbit.close()])),
+  };
+}
+
+function judge(name, seed, ledger, { violations, margin }) {
+  const { lost, duplicates, unexplained, inversions } = ledger.verdict(margin);
+  console.table(ledger.faultCounts());
+  return {
+    report: {
+      chaos: name,
+      seed,
+      events: ledger.events,
+      faults: ledger.faults.length,
+      lost: lost.length,
+      duplicates: duplicates.length,
+      unexplained: unexplained.length,
+      inversions: inversions.length,
+    },
+    violations: [
+      ...inWords('lost', lost),
+      ...inWords('arrived again, and nothing explains it', unexplained),
+      ...inWords('out of order', inversions),
+      ...violations,
+    ],
+  };
+}
+
+function inWords(what, cases) {
+  const shown = cases.slice(0, SHOWN).map((one) => `${what}: ${JSON.stringify(one)}`);
+  return cases.length > SHOWN ? [...shown, `${what}: ${cases.length - SHOWN} more`] : shown;
+}
