@@ -1,9 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import {
-  connect,
-  type AmqpConnectionManager,
-  type AmqpConnectionManagerOptions,
-} from 'amqp-connection-manager';
+import { connect, type AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
 import type { Duplex } from 'node:stream';
 import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
@@ -40,7 +36,8 @@ export interface ConnectionListener {
 export class RabbitConnection {
   private manager: AmqpConnectionManager | undefined;
   private readonly listeners = new Set<ConnectionListener>();
-  private readonly over = new AbortController();
+  /** Ends the attempts to connect that are being made. */
+  private attempts = new AbortController();
   private closed = false;
   private blocked = false;
 
@@ -53,15 +50,16 @@ export class RabbitConnection {
   open(): void {
     if (this.manager || this.closed) return;
     const { urls, name, heartbeat, reconnectDelay, socket } = this.settings;
-    this.manager = connect([...urls], {
+    const options = { timeout: heartbeat, ...socket, clientProperties: { connection_name: name } };
+    this.manager = connect(undefined, {
       heartbeatIntervalInSeconds: Math.max(1, Math.round(heartbeat / 1_000)),
       reconnectTimeInSeconds: reconnectDelay / 1_000,
-      connectionOptions: {
-        timeout: heartbeat,
-        ...socket,
-        clientProperties: { connection_name: name },
-        signal: this.over.signal,
-      } as AmqpConnectionManagerOptions['connectionOptions'],
+      findServers: () => {
+        // A new signal each time round: a socket never lets go of the one that it was given.
+        this.attempts = new AbortController();
+        const connectionOptions = { ...options, signal: this.attempts.signal };
+        return urls.map((url) => ({ url, connectionOptions }));
+      },
     });
     this.manager.on('connect', () => {
       const model = this.model();
@@ -132,7 +130,7 @@ export class RabbitConnection {
     this.closed = true;
     this.listeners.clear();
     await settledWithin(Promise.resolve(this.manager?.close()), ANSWER_TIMEOUT);
-    this.over.abort();
+    this.attempts.abort();
   }
 
   private opened<T extends object>(channel: T): T {
