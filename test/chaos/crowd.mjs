@@ -20,7 +20,8 @@ export class Crowd {
 
   static of(site, options, ledger, random) {
     return new Crowd(random, async (name) => {
-      const relay = new RelayUnderFire(name, ledger);
+      // Unsettled is what was published within the publish timeout, and a little more until it is on record.
+      const relay = new RelayUnderFire(name, ledger, options.relay.publishTimeout + 500);
       await relay.start(site, options);
       return relay;
     });

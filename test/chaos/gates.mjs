@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /**
  * Ways the broker refuses an event, each for some keys only: a queue that is full, a binding that is not there, an exchange
  * that does not exist and so costs the publisher its channel. Bindings and exchange come and go.
@@ -5,7 +7,6 @@
 export class Gates {
   #ground;
   #bound = false;
-  #exists = false;
 
   static async open(ground) {
     const gates = new Gates();
@@ -20,6 +21,7 @@ export class Gates {
       arguments: { 'x-queue-type': 'quorum', 'x-max-length': 5, 'x-overflow': 'reject-publish' },
     });
     await channel.bindQueue(gates.narrowQueue, site.exchange, 'chaos.narrow');
+    await gates.#exist(true);
     return gates;
   }
 
@@ -28,13 +30,16 @@ export class Gates {
     return [
       { from: 0, to: 25, type: 'chaos.narrow', share: 1 },
       { from: 25, to: 40, type: 'chaos.unbound', share: 0.1 },
-      { from: 40, to: 50, type: 'chaos.poison', share: 0.1, exchange: this.missingExchange },
+      { from: 40, to: 45, type: 'chaos.poison', share: 0.1, exchange: this.missingExchange },
     ];
   }
 
-  /** Opens or closes one of them, by chance. */
-  turn(random) {
-    return random.chance(0.5) ? this.#bind(!this.#bound) : this.#exist(!this.#exists);
+  /** Opens or closes the one, or closes the other for a moment, by chance. */
+  async turn(random) {
+    if (random.chance(0.5)) return this.#bind(!this.#bound);
+    await this.#exist(false);
+    await sleep(random.between(300, 1_500));
+    await this.#exist(true);
   }
 
   async openAll() {
@@ -52,7 +57,6 @@ export class Gates {
 
   async #exist(yes) {
     const { channel, sink } = this.#ground;
-    this.#exists = yes;
     if (!yes) return channel.deleteExchange(this.missingExchange);
     await channel.assertExchange(this.missingExchange, 'topic', { durable: true });
     await channel.bindQueue(sink, this.missingExchange, 'chaos.poison');

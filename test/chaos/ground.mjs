@@ -9,6 +9,7 @@ export async function createGround({ databaseUrl, rabbitUrl }, scope) {
   database.on('error', () => undefined);
   await database.query(`CREATE SCHEMA ${name}`);
   const connection = await amqp.connect(rabbitUrl);
+  connection.on('error', () => undefined);
   const channel = await connection.createChannel();
   const sink = `${name}.sink`;
   await channel.assertExchange(name, 'topic', { durable: true });
@@ -17,9 +18,8 @@ export async function createGround({ databaseUrl, rabbitUrl }, scope) {
   const queues = [sink];
   const exchanges = [name, `${name}.dlx`];
   scope.onEnd(async () => {
-    for (const queue of queues) await channel.deleteQueue(queue);
-    for (const exchange of exchanges) await channel.deleteExchange(exchange);
-    await connection.close();
+    await connection.close().catch(() => undefined);
+    await removeTopology(rabbitUrl, { queues, exchanges });
     await database.query(`DROP SCHEMA ${name} CASCADE`);
     await database.end();
   });
@@ -31,4 +31,13 @@ export async function createGround({ databaseUrl, rabbitUrl }, scope) {
     /** To be deleted at the end, too. */
     remember: (kind, thing) => void (kind === 'queue' ? queues : exchanges).push(thing),
   };
+}
+
+/** By a connection of its own: the broker may have been restarted. */
+async function removeTopology(rabbitUrl, { queues, exchanges }) {
+  const connection = await amqp.connect(rabbitUrl);
+  const channel = await connection.createChannel();
+  for (const queue of queues) await channel.deleteQueue(queue);
+  for (const exchange of exchanges) await channel.deleteExchange(exchange);
+  await connection.close();
 }

@@ -22,6 +22,10 @@ export class Ledger {
     this.#committed.set(key, count);
   }
 
+  has(key, number) {
+    return this.#deliveries.get(key)?.has(number) ?? false;
+  }
+
   delivered(key, number, by) {
     const at = Date.now();
     const ofKey = this.#deliveries.get(key) ?? new Map();
@@ -34,9 +38,12 @@ export class Ledger {
     return this.#firstTime(key, number, by, at);
   }
 
-  /** `by` is whom it was done to. Give it an `end` when it is over. */
-  fault(kind, by, start = Date.now(), end = start) {
-    const fault = { kind, by, start, end };
+  /**
+   * `by` is whom it was done to. Give it an `end` when it is over. `margin`: milliseconds around it within which what its
+   * victim published was in flight: a publish before it was perhaps not on record yet, one after it was on its way.
+   */
+  fault(kind, by, { margin, end = Date.now() }) {
+    const fault = { kind, by, start: Date.now(), end, margin };
     this.#faults.push(fault);
     return fault;
   }
@@ -57,15 +64,16 @@ export class Ledger {
     return counts;
   }
 
-  /**
-   * `margin`: milliseconds around a fault within which what its victim published was in flight. A publish before it was
-   * perhaps not on record yet; one after it was perhaps on its way.
-   */
-  verdict(margin) {
+  verdict() {
     const lost = this.#lost();
     const duplicates = this.#duplicates();
-    const unexplained = duplicates.filter((duplicate) => !this.#isExplained(duplicate, margin));
-    return { lost, duplicates, unexplained: [...unexplained, ...this.phantoms], inversions: this.inversions };
+    const unexplained = duplicates.filter((duplicate) => !this.#isExplained(duplicate));
+    return {
+      lost,
+      duplicates,
+      unexplained: [...unexplained, ...this.phantoms],
+      inversions: this.inversions,
+    };
   }
 
   #firstTime(key, number, by, at) {
@@ -91,10 +99,12 @@ export class Ledger {
   }
 
   /** All but one of its deliveries were in flight when something happened to who published them. */
-  #isExplained({ deliveries }, margin) {
+  #isExplained({ deliveries }) {
     const inFlight = deliveries.filter(({ by, at }) =>
-      this.#faults.some((fault) => fault.by === by && at >= fault.start - margin && at <= fault.end + margin),
+      this.#faults.some((fault) => fault.by === by && isAround(fault, at)),
     );
     return inFlight.length >= deliveries.length - 1;
   }
 }
+
+const isAround = ({ start, end, margin }, at) => at >= start - margin && at <= end + margin;

@@ -34,8 +34,8 @@ async function sharedServers() {
   };
 }
 
-function judge(name, seed, ledger, { violations, margin }) {
-  const { lost, duplicates, unexplained, inversions } = ledger.verdict(margin);
+function judge(name, seed, ledger, { violations }) {
+  const { lost, duplicates, unexplained, inversions } = ledger.verdict();
   console.table(ledger.faultCounts());
   return {
     report: {

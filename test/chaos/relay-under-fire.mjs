@@ -3,6 +3,9 @@ import { ModuleProcess } from '../support/module-process.mjs';
 import { TcpProxy } from '../support/tcp-proxy.mjs';
 import { watchForChannelCloses } from './amqp-closes.mjs';
 
+/** When the broker closes a channel, what is unconfirmed has been on its way for no longer than this, in milliseconds. */
+const CHANNEL_MARGIN = 500;
+
 /** A relay process whose connections go through proxies of its own, so that what happens to it is known to be its own. */
 export class RelayUnderFire {
   #ledger;
@@ -11,14 +14,16 @@ export class RelayUnderFire {
   #busy = true;
   #ended = false;
 
-  constructor(name, ledger) {
+  /** `margin`: milliseconds before and after a fault within which what it publishes is in flight. */
+  constructor(name, ledger, margin) {
     this.name = name;
     this.#ledger = ledger;
+    this.margin = margin;
   }
 
   /** Messages that it publishes carry its name as `appId`. */
   async start(site, options) {
-    const closed = () => void this.#ledger.fault('channel closed', this.name);
+    const closed = () => void this.#ledger.fault('channel closed', this.name, { margin: CHANNEL_MARGIN });
     this.#proxies = {
       database: await TcpProxy.start(site.databaseUrl),
       broker: await TcpProxy.start(site.rabbitUrl, () => ({ server: watchForChannelCloses(closed) })),
@@ -84,7 +89,7 @@ export class RelayUnderFire {
 
   async #suffer(kind, work) {
     this.#busy = true;
-    const fault = this.#ledger.fault(kind, this.name, Date.now(), Infinity);
+    const fault = this.#ledger.fault(kind, this.name, { margin: this.margin, end: Infinity });
     await work();
     fault.end = Date.now();
     this.#busy = false;

@@ -66,7 +66,9 @@ export class TcpProxy {
     const isStalled = () => this.#stalled;
     pass(client, upstream, { see: watching.client, isStalled });
     pass(upstream, client, { see: watching.server, isStalled });
-    for (const socket of pair) socket.on('close', () => this.#pairs.delete(pair));
+    for (const socket of pair) {
+      socket.on('close', () => pair.every(({ destroyed }) => destroyed) && this.#pairs.delete(pair));
+    }
     if (this.#stalled) for (const socket of pair) socket.pause();
   }
 }

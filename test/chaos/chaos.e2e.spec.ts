@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { databaseUrl, rabbitUrl } from '../support/services.js';
+
+const exec = promisify(execFile);
+const RUN = fileURLToPath(new URL('run.mjs', import.meta.url));
+const MINUTES = 60_000;
+
+interface Report {
+  events: number;
+  lost: number;
+  unexplained: number;
+  inversions: number;
+}
+
+interface Outputs {
+  stdout: string;
+  stderr: string;
+}
+
+/** Rejects, with all that it said, when a scenario has found something. */
+async function chaos(name: string, ...settings: string[]): Promise<Report> {
+  const env = { ...process.env, DATABASE_URL: databaseUrl(), RABBITMQ_URL: rabbitUrl() };
+  const args = [RUN, name, '--patience', '5', '--json', ...settings];
+  const { stdout } = await exec(process.execPath, args, { env }).catch((error: Error & Outputs) => {
+    throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`);
+  });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Report;
+}
+
+/** The short forms; `npm run chaos` has the long ones. */
+describe('chaos', () => {
+  test(
+    'of the broker, stopped and then blocked under load: nothing is lost, no attempt is spent, memory stays flat',
+    async () => {
+      const report = await chaos('broker', '--seconds', '4');
+      expect(report).toMatchObject({ lost: 0, unexplained: 0, inversions: 0 });
+      expect(report.events).toBeGreaterThan(5_000);
+    },
+    3 * MINUTES,
+  );
+
+  test(
+    'of the database, restarted fast, immediately and by a kill under load: nothing is lost, no attempt is spent',
+    async () => {
+      const report = await chaos('database', '--seconds', '1');
+      expect(report).toMatchObject({ lost: 0, unexplained: 0, inversions: 0 });
+      expect(report.events).toBeGreaterThan(1_000);
+    },
+    3 * MINUTES,
+  );
+});
