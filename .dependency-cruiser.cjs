@@ -111,7 +111,7 @@ module.exports = {
       from: {
         path: '^lib/',
         pathNot: [
-          room('consume', 'dashboard', 'microservices'),
+          room('consume', 'dashboard', 'microservices', 'cli'),
           '^lib/observe/terminus/',
           '^lib/outbox\\.module\\.ts$',
         ],
@@ -136,7 +136,7 @@ module.exports = {
       name: 'nest-by-type-only',
       comment: 'Other rooms run without Nest: of its packages they may know types, such as Logger',
       severity: 'error',
-      from: { path: '^lib/[^/]+/', pathNot: room('consume', 'observe', 'dashboard', 'microservices') },
+      from: { path: '^lib/[^/]+/', pathNot: room('consume', 'observe', 'dashboard', 'microservices', 'cli') },
       to: { path: npm('@nestjs'), dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {

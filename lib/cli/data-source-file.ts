@@ -1,6 +1,5 @@
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { DataSource, DataSourceOptions } from 'typeorm';
+import { defaultOf, loadFile } from './load-file.js';
 import { UsageError } from './usage-error.js';
 
 /**
@@ -9,9 +8,9 @@ import { UsageError } from './usage-error.js';
  * @throws {UsageError} when the file cannot be loaded, or does not export exactly one data source
  */
 export async function dataSourceOptions(file: string): Promise<DataSourceOptions> {
-  const exported = await load(path.resolve(file));
+  const exported = await loadFile(file, 'The data source', '-d');
   const found = new Set<DataSource>();
-  for (const value of [exported, ...Object.values(exported), ...Object.values(defaultOf(exported))]) {
+  for (const value of [exported, ...Object.values(exported), ...membersOf(exported)]) {
     const settled: unknown = await value;
     if (isDataSource(settled)) found.add(settled);
   }
@@ -25,26 +24,10 @@ export async function dataSourceOptions(file: string): Promise<DataSourceOptions
   return dataSource.options;
 }
 
-async function load(file: string): Promise<Record<string, unknown>> {
-  try {
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`The data source cannot be loaded: ${message}${hint(file, code)}`, { cause: error });
-  }
-}
-
-const hint = (file: string, code: string | undefined): string =>
-  code === 'ERR_UNKNOWN_FILE_EXTENSION'
-    ? `\nGive Node your TypeScript loader, for example NODE_OPTIONS='--import tsx' npx outbox … -d ${path.relative('', file)}, or name the compiled file.`
-    : '';
-
-/** A module of CommonJS is the default of what `import()` yields. */
-function defaultOf(exported: Record<string, unknown>): Record<string, unknown> {
-  const inner = exported['default'];
-  return typeof inner === 'object' && inner !== null && !isDataSource(inner)
-    ? (inner as Record<string, unknown>)
-    : {};
+/** Of what CommonJS exports by default, unless that is the data source itself. */
+function membersOf(exported: Record<string, unknown>): unknown[] {
+  const inner = defaultOf(exported);
+  return isDataSource(inner) ? [] : Object.values(inner);
 }
 
 /** By what it has, not by its class: the file may have come by a TypeORM of its own. */

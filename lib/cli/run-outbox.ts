@@ -7,6 +7,7 @@ import { addMigrate } from './commands/migrate.js';
 import { addSql } from './commands/sql.js';
 import { addStats } from './commands/stats.js';
 import { addStatus } from './commands/status.js';
+import { addTopology } from './commands/topology.js';
 import { DatabaseError } from './database-error.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { Io } from './io.js';
@@ -34,7 +35,7 @@ function programFor(run: Run): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .showHelpAfterError('(outbox <command> --help shows what it takes, with examples)')
     .addHelpText('after', GUIDE);
-  for (const add of [addMigrate, addStatus, addSql, addStats]) add(program, run);
+  for (const add of [addMigrate, addStatus, addSql, addStats, addTopology]) add(program, run);
   return program;
 }
 
@@ -44,6 +45,9 @@ Where the outbox is:
   --database-url <url>       else OUTBOX_DATABASE_URL, else DATABASE_URL
   --rabbitmq-url <url>       else OUTBOX_RABBITMQ_URL, else RABBITMQ_URL
   Other OUTBOX_* variables (OUTBOX_SCHEMA, OUTBOX_TABLE, OUTBOX_EXCHANGE, …) are heeded as in the application.
+
+What needs your handlers starts your application, idle:
+  --app <file#class>         its compiled module, as dist/app.module.js#AppModule
 
 Exit codes:
   0 done    1 done, and the answer is bad    2 wrong usage    3 database    4 RabbitMQ    5 anything else    130 interrupted`;

@@ -1,0 +1,64 @@
+import type { INestApplicationContext, LoggerService, Type } from '@nestjs/common';
+import type { Io } from './io.js';
+import { defaultOf, loadFile } from './load-file.js';
+import { UsageError } from './usage-error.js';
+
+/**
+ * Boots the application whose module `reference` names, as `dist/app.module.js#AppModule`, and asks it something. Its
+ * outbox is idle: it relays, consumes and migrates nothing. All else of it starts as ever, its database for one.
+ * @throws {UsageError} when there is no such module
+ */
+export async function withApplication<T>(
+  reference: string,
+  io: Io,
+  work: (app: INestApplicationContext) => Promise<T> | T,
+): Promise<T> {
+  // The application reads its options from the process's environment, whoever starts it.
+  process.env['OUTBOX_IDLE'] = 'true';
+  const module = await moduleNamed(reference);
+  const app = await boot(module, reference, io);
+  try {
+    return await work(app);
+  } finally {
+    await app.close();
+  }
+}
+
+async function moduleNamed(reference: string): Promise<Type> {
+  const [file = '', asked] = reference.split('#');
+  const exported = await loadFile(file, 'The application', '--app');
+  const all = { ...defaultOf(exported), ...exported };
+  const modules = Object.entries(all).filter((entry): entry is [string, Type] => isModule(entry[1]));
+  const classes = new Map(modules.map(([name, type]) => [type, name]));
+  const found = asked === undefined ? [...classes.keys()] : [all[asked]].filter(isModule);
+  const [only] = found;
+  if (only && found.length === 1) return only;
+  const names = [...classes.values()].map((name) => `${file}#${name}`).join(', ');
+  throw new UsageError(
+    names === ''
+      ? `${file} exports no class with @Module().`
+      : `Say which module by --app <file>#<class>; there ${classes.size === 1 ? 'is' : 'are'} ${names}.`,
+  );
+}
+
+/** By what `@Module()` has written on it. */
+const isModule = (value: unknown): value is Type =>
+  typeof value === 'function' &&
+  ['imports', 'providers', 'controllers', 'exports'].some((key) => Reflect.hasMetadata(key, value));
+
+async function boot(module: Type, reference: string, io: Io): Promise<INestApplicationContext> {
+  const { NestFactory } = await import('@nestjs/core');
+  try {
+    return await NestFactory.createApplicationContext(module, { abortOnError: false, logger: toStderr(io) });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`The application of ${reference} does not start: ${message}`, { cause: error });
+  }
+}
+
+/** Answers have stdout for themselves; and of why it does not start we tell ourselves. */
+function toStderr(io: Io): LoggerService {
+  const nothing = () => undefined;
+  const tell = io.env['OUTBOX_DEBUG'] ? (message: unknown) => io.err(`${String(message)}\n`) : nothing;
+  return { log: nothing, debug: nothing, verbose: nothing, warn: tell, error: tell, fatal: tell };
+}
