@@ -151,7 +151,10 @@ describe('the shop under load', () => {
       named(`create ${servers.env.OUTBOX_EXCHANGE}:order.placed`).some((span) => span.traceId === traceId),
     );
     expect(placing).toHaveLength(ORDERS);
-    const ours = spans.filter(({ scope }) => scope === 'nestjs-rabbitmq-outbox');
+    // A batch of the relay belongs to many orders: it is a trace of its own, with links.
+    const ours = spans.filter(
+      ({ scope, name }) => scope === 'nestjs-rabbitmq-outbox' && !name.startsWith('send '),
+    );
     const traces = new Set(placing.map(({ traceId }) => traceId));
     expect(ours.filter(({ traceId }) => !traces.has(traceId))).toEqual([]);
   });
