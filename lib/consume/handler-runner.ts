@@ -3,6 +3,7 @@ import type { Delivery, IncomingMessage } from '../broker/subscriber.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
 import { settledOrAborted } from '../policy/waiting.js';
 import { EventContext } from './event-context.js';
+import { identityOf } from './event-identity.js';
 import type { Handler } from './handler.js';
 import { HandlerRun } from './handler-run.js';
 import type { Inbox } from './inbox.js';
@@ -83,7 +84,7 @@ export class HandlerRunner {
   ): Promise<Completion> {
     const standings = await inbox.handle({
       consumer: this.queue,
-      ids: [opened.message.id],
+      ids: [identityOf(opened.message)],
       isolation: this.handler.inbox?.isolation,
       over: [this.draining.signal, delivery.lost],
       handle: async (manager) => {
