@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import type { PlanSettings } from './broker/rabbitmq/plan.js';
@@ -26,6 +27,9 @@ import { PostgresStore } from './store/postgres/postgres-store.js';
 import { tables, type Tables } from './store/postgres/tables.js';
 import type { OutboxStore } from './store/store.js';
 
+/** Below this, a process that is merely busy would be taken for one that is frozen; in milliseconds. */
+const LEAST_IDLE_TIMEOUT = 3_000;
+
 /** Every part of one outbox, wired to each other and not yet running. */
 export interface OutboxParts {
   readonly options: ResolvedOptions;
@@ -53,13 +57,13 @@ export async function assemble(
   const lifecycle = new Lifecycle(name, new Logger('OutboxLifecycle'));
   const names = storageNames(dataSource, storage);
   applyTableNames(dataSource, names);
+  const idleTimeout = Math.max(LEAST_IDLE_TIMEOUT, relay.publishTimeout);
   const store = new PostgresStore(dataSource, {
     tables: tables(names),
     migrate: storage.migrate,
     parking: relay.onDead === 'park',
     deletePublished: retention === 0,
-    // Cut off only those who no longer move: a live relay ends its batch by its own deadline first.
-    idleTimeout: relay.publishTimeout * 3,
+    idleTimeout,
     ordering: emit.ordering,
   });
   if (!options.idle) await store.prepare();
@@ -90,7 +94,14 @@ export async function assemble(
   const logger = new Logger('OutboxRelay');
   const consumerLogger = new Logger('OutboxConsumers');
   new LifecycleLog(lifecycle, logger, consumerLogger).start();
-  const settings = { ...relay, ...relay.retry, unroutable: rabbitmq.unroutable, exchange: rabbitmq.exchange };
+  const settings = {
+    ...relay,
+    ...relay.retry,
+    unroutable: rabbitmq.unroutable,
+    exchange: rabbitmq.exchange,
+    idleTimeout,
+    announcement: { service: options.service, host: hostname(), pid: process.pid, lanes: relay.lanes },
+  };
   const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger, lifecycle);
   wakeUp.onSignal(() => tracing.untraced(() => outboxRelay.wake()));
   return {

@@ -20,8 +20,13 @@ export interface EventPublisher {
   onReadyChange(listener: () => void): () => void;
 
   /**
-   * Publishes all events, in order and without waiting in between, and resolves to their outcomes, in the same order.
-   * Never rejects. Waits at most `timeout` ms for the broker's answers.
+   * Publishes all events, in order and without waiting in between. `settled` is called exactly once for each, by its
+   * place in the list, and never before this has returned. The broker has `timeout` ms to answer, not counting the time
+   * in which it blocks us: what was sent is answered when the alarm ends.
    */
-  publish(events: readonly OutgoingEvent[], timeout: number): Promise<PublishOutcome[]>;
+  publish(
+    events: readonly OutgoingEvent[],
+    timeout: number,
+    settled: (index: number, outcome: PublishOutcome) => void,
+  ): void;
 }

@@ -21,8 +21,7 @@ export function assertPatterns(handler: string, patterns: readonly string[]): vo
   }
 }
 
-/** All options there are. */
-export const HANDLER_OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
+const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
   'queue',
   'prefetch',
   'concurrency',
@@ -37,7 +36,7 @@ export const HANDLER_OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions
 ]);
 
 export function assertKnown(handler: string, options: OnEventOptions): void {
-  const unknown = Object.keys(options).find((option) => !HANDLER_OPTIONS.has(option));
+  const unknown = Object.keys(options).find((option) => !OPTIONS.has(option));
   if (unknown !== undefined) throw new InvalidHandlerError(handler, `"${unknown}" is not an option.`);
 }
 

@@ -35,6 +35,8 @@ export interface OutgoingEvent {
   readonly priority: number | null;
   /** Seconds since 1970, by the database's clock. */
   readonly occurredAt: number;
+  /** It has failed before, also if its attempts were given back to it: it holds back the rest of its key. */
+  readonly hasFailed: boolean;
 }
 
 /** Scalars only: brokers and bridges drop anything else. */

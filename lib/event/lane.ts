@@ -13,3 +13,23 @@ export function laneSlot(key: string | null): number {
   for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return (hash ^ (hash >>> 15)) & (LANE_SLOTS - 1);
 }
+
+/** Some of the lanes that all keys are shared out over, such as 3 and 4 of 16. */
+export class LaneSet {
+  constructor(
+    readonly of: number,
+    readonly lanes: ReadonlySet<number> = new Set(),
+  ) {}
+
+  get size(): number {
+    return this.lanes.size;
+  }
+
+  get isComplete(): boolean {
+    return this.lanes.size === this.of;
+  }
+
+  has(slot: number): boolean {
+    return this.isComplete || this.lanes.has(slot % this.of);
+  }
+}

@@ -104,6 +104,11 @@ export interface RelayOptions {
   batchSize?: number;
   /** Published but unconfirmed messages at most. Default 2000. */
   window?: number;
+  /**
+   * How many shares the keys are divided into: 1, 2, 4, … 256. A share is worked by one relay at a time, so it is also how
+   * many relays can work at once. Default 16.
+   */
+  lanes?: number;
   /** How long a batch waits for its confirms; what is unconfirmed then stays pending. Default `'10s'`. */
   publishTimeout?: Duration;
   retry?: RelayRetryOptions;

@@ -104,6 +104,9 @@ const relay = group({
   pollInterval: duration(10, 3_600_000).default(1_000),
   batchSize: integer(1, 10_000).default(500),
   window: integer(1, 100_000).default(2_000),
+  lanes: z
+    .literal([1, 2, 4, 8, 16, 32, 64, 128, 256], { error: 'must be a power of two from 1 to 256' })
+    .default(16),
   publishTimeout: duration(100, 600_000).default(10_000),
   retry: group({
     attempts: integer(1, 1_000).default(20),

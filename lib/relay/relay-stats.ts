@@ -1,5 +1,5 @@
 import type { StoreStats } from '../store/store.js';
-import type { BatchReport } from './batch.js';
+import type { Verdict } from './settlement.js';
 
 /** What a relay did, in events. */
 export interface RelayCounts {
@@ -14,12 +14,12 @@ export interface RelayCounts {
 }
 
 export interface RelayStats extends StoreStats {
-  /** Claimed by this relay and not settled yet. */
+  /** Read by this relay and not settled yet. */
   readonly inFlight: number;
   /** Since this relay was made. */
   readonly counts: RelayCounts;
   readonly paused: boolean;
-  /** `'open'`: nothing is claimed for a while, because the database or the broker is in trouble. */
+  /** `'open'`: nothing is read for a while, because the database or the broker is in trouble. */
   readonly breaker: 'open' | 'closed';
   readonly brokerReady: boolean;
 }
@@ -33,14 +33,22 @@ export const NOTHING: RelayCounts = {
   unknown: 0,
 };
 
-export function addReports(total: RelayCounts, report: BatchReport | undefined): RelayCounts {
-  if (!report) return total;
-  return {
-    claimed: total.claimed + report.claimed,
-    published: total.published + report.published,
-    returned: total.returned + report.returned,
-    rescheduled: total.rescheduled + report.rescheduled,
-    dead: total.dead + report.dead,
-    unknown: total.unknown + report.unknown,
-  };
+/** Counts as it goes: one object per event would be the dearest part of counting. */
+export class Tally {
+  private readonly numbers = { ...NOTHING } as { -readonly [Kind in keyof RelayCounts]: number };
+
+  add(kind: Verdict['kind']): void {
+    this.numbers.claimed++;
+    this.numbers[kind]++;
+    if (kind === 'returned') this.numbers.published++;
+  }
+
+  get counts(): RelayCounts {
+    return { ...this.numbers };
+  }
+}
+
+export function addCounts(one: RelayCounts, other: RelayCounts): RelayCounts {
+  const kinds = Object.keys(one) as Array<keyof RelayCounts>;
+  return Object.fromEntries(kinds.map((kind) => [kind, one[kind] + other[kind]])) as unknown as RelayCounts;
 }

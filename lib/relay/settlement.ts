@@ -1,7 +1,7 @@
+import type { PublishOutcome } from '../broker/publisher.js';
 import { UnroutableEventError } from '../errors/unroutable-event.error.js';
 import { backoffDelay, type Backoff } from '../policy/backoff.js';
-import type { ClaimedEvent, FailedAttempt, Settlement } from '../store/store.js';
-import type { BatchOutcome } from './failing-keys.js';
+import type { Failure, PendingEvent } from '../store/store.js';
 
 export interface SettlementPolicy {
   readonly unroutable: 'record' | 'fail';
@@ -11,48 +11,40 @@ export interface SettlementPolicy {
   readonly backoff: Backoff;
 }
 
-/** Turns the broker's answers into what becomes of the rows. An unknown fate is nobody's fault: the row stays as it is. */
-export function settlementOf(
-  events: readonly ClaimedEvent[],
-  outcomes: readonly BatchOutcome[],
-  policy: SettlementPolicy,
-): Settlement {
-  const published: string[] = [];
-  const returned: string[] = [];
-  const rescheduled: FailedAttempt[] = [];
-  const dead: FailedAttempt[] = [];
-  events.forEach((event, index) => {
-    const outcome = outcomes[index];
-    if (outcome?.kind === 'confirmed') published.push(event.seq);
-    if (outcome?.kind === 'returned' && policy.unroutable === 'record') returned.push(event.seq);
-    const error = failure(event, outcome, policy);
-    if (error)
-      (event.attempts + 1 < policy.attempts ? rescheduled : dead).push(failedAttempt(event, error, policy));
-  });
-  return { published, returned, rescheduled, dead };
-}
+/** What is to be recorded of an event. `unknown`: nothing, it stays as it was. */
+export type Verdict =
+  | { readonly kind: 'published' }
+  | { readonly kind: 'returned' }
+  | { readonly kind: 'rescheduled'; readonly failure: Failure }
+  | { readonly kind: 'dead'; readonly failure: Failure }
+  | { readonly kind: 'unknown'; readonly error: Error };
 
-function failure(
-  event: ClaimedEvent,
-  outcome: BatchOutcome | undefined,
-  policy: SettlementPolicy,
-): Error | undefined {
-  if (outcome?.kind === 'refused') return outcome.error;
-  if (outcome?.kind === 'returned' && policy.unroutable === 'fail') {
-    return new UnroutableEventError(event.type, event.exchange ?? policy.exchange);
+const PUBLISHED: Verdict = { kind: 'published' };
+const RETURNED: Verdict = { kind: 'returned' };
+
+/** Turns the broker's answer into what becomes of the row. An unknown fate is nobody's fault. */
+export function verdictOf(event: PendingEvent, outcome: PublishOutcome, policy: SettlementPolicy): Verdict {
+  switch (outcome.kind) {
+    case 'confirmed':
+      return PUBLISHED;
+    case 'unknown':
+      return outcome;
+    case 'refused':
+      return failed(event, outcome.error, policy);
+    case 'returned':
+      return policy.unroutable === 'fail'
+        ? failed(event, new UnroutableEventError(event.type, event.exchange ?? policy.exchange), policy)
+        : RETURNED;
   }
-  return undefined;
 }
 
-function failedAttempt(
-  { seq, attempts }: ClaimedEvent,
-  error: Error,
-  { backoff }: SettlementPolicy,
-): FailedAttempt {
-  return {
-    seq,
+function failed(event: PendingEvent, error: Error, { attempts, backoff }: SettlementPolicy): Verdict {
+  const failure: Failure = {
+    seq: event.seq,
+    attempts: event.attempts,
     // PostgreSQL's text has no NUL, but an exchange's name may.
     error: `${error.name}: ${error.message}`.replaceAll('\0', '').slice(0, 4_096),
-    delay: backoffDelay(backoff, attempts + 1),
+    delay: backoffDelay(backoff, event.attempts + 1),
   };
+  return { kind: event.attempts + 1 < attempts ? 'rescheduled' : 'dead', failure };
 }

@@ -1,5 +1,6 @@
 import type { QueryRunner } from 'typeorm';
 import type { NewEvent, OutgoingEvent } from '../event/envelope.js';
+import type { LaneSet } from '../event/lane.js';
 
 /** What every database must do for the outbox. One contract suite runs over all implementations. */
 export interface OutboxStore {
@@ -16,8 +17,17 @@ export interface OutboxStore {
   /** Deletes, in the caller's transaction, an event that is not due yet. Whether there was one. */
   cancel(tx: QueryRunner, id: string): Promise<boolean>;
 
-  /** A reader of its own position. Its claims hold row locks on connections apart from the application's. */
+  /** A seat among the relays: what it takes to hold lanes. Not taken yet. */
+  openSeat(announcement: RelayAnnouncement): RelaySeat;
+
+  /** A reader of its own position, on a connection apart from the application's. */
   openReader(): EventReader;
+
+  /**
+   * Records outcomes, with one statement for each kind. Repeating it does no harm, and neither does somebody else having
+   * recorded the same event meanwhile: what is not pending any more stays as it is.
+   */
+  settle(settlement: Settlement): Promise<void>;
 
   /**
    * Deletes published rows older than `retention` ms, step by step: each step looks at up to `limit` rows, in a short
@@ -34,47 +44,82 @@ export interface OutboxStore {
 
 export interface EventReader {
   /**
-   * Locks the next due events, in the order they were emitted. The locks are held until the claim is settled or
-   * released, and die with the connection: no other relay can claim the same rows meanwhile. Not to be called again
-   * before it has resolved.
+   * The next events of these lanes that are pending and due, in the order they were emitted; each of them once, until
+   * `rewind()`, or twice if it was scheduled. Empty: there are none at this moment. Not to be called again before it has resolved.
    */
-  claim(limit: number): Promise<Claim | undefined>;
+  read(limit: number, lanes: LaneSet): Promise<PendingEvent[]>;
 
-  /** Milliseconds until the next scheduled event or retry is due, as of the last claim that found nothing. */
+  /** The pending events of one key behind `after`, in order, up to and including the first that has failed. */
+  readKey(key: string, after: string, limit: number): Promise<PendingEvent[]>;
+
+  /** Milliseconds until the next scheduled event or retry is due, as of the last read that found nothing. */
   readonly nextDue: number | undefined;
 
-  /** Look at every pending row again: rows were given back, or may have been by somebody who died. */
-  rewind(): void;
+  /** Everything up to here has been read, but for what waits for a failed event of its key, or commits late. */
+  readonly covered: string;
+
+  /** Read again what is pending behind `after`, or everything: some of it was not published. */
+  rewind(after?: string): void;
 }
 
-/** Events under lock in one open transaction. */
-export interface Claim {
-  readonly events: readonly ClaimedEvent[];
-  /** Records every outcome, one statement per kind, and commits. Events not named stay pending. */
-  settle(settlement: Settlement): Promise<void>;
-  /** Gives all rows back as they were. Never throws. */
-  release(): Promise<void>;
+/** What a relay says of itself to those who look at the table. */
+export interface RelayAnnouncement {
+  readonly service: string;
+  readonly host: string;
+  readonly pid: number;
+  /** How many lanes the keys are shared out over. */
+  readonly lanes: number;
 }
 
-export interface ClaimedEvent extends OutgoingEvent {
+/**
+ * A place among the relays that share the lanes of an outbox. Everything about it is bound to one open connection: when
+ * that goes, for whatever reason, the seat and its lanes are free at once, without any clock.
+ */
+export interface RelaySeat {
+  /** Sits down. Rejects if that is not possible now. Idempotent. */
+  take(): Promise<void>;
+  /** Those of the lanes that could be taken, and are held from now on. */
+  hold(lanes: readonly number[]): Promise<number[]>;
+  /** Lets go of the lanes that were taken last, this many. */
+  giveBack(count: number): Promise<void>;
+  /** Who sits here now, us included. Proves that the seat is still ours; rejects if it is not. */
+  census(): Promise<RelayCensus>;
+  /** Tells how things are to those who look at the table; also by whom it was last seen. */
+  announce(report: object): Promise<void>;
+  /** Stands up: all lanes are free. Never throws. */
+  leave(): Promise<void>;
+  /** Called when the seat was lost without having been left. */
+  onLost(listener: (error: Error) => void): void;
+}
+
+export interface RelayCensus {
+  /** The lanes that each relay holds, ours first. */
+  readonly shares: readonly number[];
+  /** Lanes that nobody holds. */
+  readonly free: readonly number[];
+}
+
+export interface PendingEvent extends OutgoingEvent {
   /** Position in the outbox: a 64-bit number as text. */
   readonly seq: string;
+  /** Where its key is, of `LANE_SLOTS`. */
+  readonly slot: number;
   /** Failed attempts to publish so far. */
   readonly attempts: number;
-  /** It has failed before, also if its attempts were given back to it: it holds back the rest of its key. */
-  readonly hasFailed: boolean;
 }
 
 export interface Settlement {
   readonly published: readonly string[];
   /** Published, but no queue was bound: recorded on the row. */
   readonly returned: readonly string[];
-  readonly rescheduled: readonly FailedAttempt[];
-  readonly dead: readonly FailedAttempt[];
+  readonly rescheduled: readonly Failure[];
+  readonly dead: readonly Failure[];
 }
 
-export interface FailedAttempt {
+/** An attempt that failed, after so many that had failed before. */
+export interface Failure {
   readonly seq: string;
+  readonly attempts: number;
   readonly error: string;
   /** Milliseconds until the next attempt, by the database's clock. Ignored for the dead. */
   readonly delay: number;

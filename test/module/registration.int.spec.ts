@@ -32,7 +32,7 @@ afterEach(async () => {
   for (const dataSource of dataSources) if (dataSource.isInitialized) await dataSource.destroy();
   dataSources = [];
   await playground.sql(
-    `DROP TABLE IF EXISTS ${['outbox', 'outbox_inbox', 'outbox_consumers', 'outbox_version'].map((table) => `${playground.name}.${table}`).join(', ')}`,
+    `DROP TABLE IF EXISTS ${['outbox', 'outbox_inbox', 'outbox_consumers', 'outbox_relay', 'outbox_version'].map((table) => `${playground.name}.${table}`).join(', ')}`,
   );
 });
 

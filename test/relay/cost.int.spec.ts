@@ -51,12 +51,12 @@ describe('what an event costs the database', () => {
     await emitter.close();
   }
 
-  /** Rows inserted, updated and deleted in all tables of the outbox. */
+  /** Rows inserted, updated and deleted in the outbox. */
   async function rowVersions(): Promise<number> {
     const sums = await eventually(async () => {
       const [row] = await stage.playground.sql<{ inserted: string; settled: string }>(
         `SELECT sum(n_tup_ins) AS inserted, sum(n_tup_upd + n_tup_del) AS settled
-         FROM pg_stat_all_tables WHERE schemaname = $1`,
+         FROM pg_stat_all_tables WHERE schemaname = $1 AND relname = 'outbox'`,
         [stage.playground.name],
       );
       const [inserted, settled] = [Number(row?.inserted), Number(row?.settled)];

@@ -48,12 +48,13 @@ describe('kill -9', () => {
     await stage.settled();
     await first.kill();
     const inFlight = await stage.emit(events(100));
-    // The lock lets rows be claimed, and keeps every settle waiting.
+    // The lock lets rows be read, and keeps every settle waiting.
     const lock = await lockAgainstSettling();
     const doomed = await stage.process({ relay: { batchSize: 25 } });
     await eventually(() => lock.settlesWaiting(1));
     await eventually(async () => (await stage.waiting()) === 300);
     await doomed.kill();
+    await lock.endSettles();
     await lock.release();
     await stage.relay();
     await stage.settled();
@@ -105,12 +106,13 @@ describe('kill -9', () => {
     const heir = await stage.relay({ relay: { pollInterval: 50, publishTimeout: '10m' } });
     expect(await heir.relay.runOnce()).toMatchObject({ claimed: 0 });
     await doomed.kill();
+    await lock.endSettles();
     await lock.release();
     await stage.settled();
     expect(heir.relay.counts.published).toBe(50);
   });
 
-  /** SHARE conflicts with the UPDATE of a settle, not with the FOR UPDATE of a claim; nor can anything be emitted. */
+  /** SHARE conflicts with the UPDATE of a settle, not with reading; nor can anything be emitted. */
   async function lockAgainstSettling() {
     const client = new pg.Client({ connectionString: stage.playground.databaseUrl });
     await client.connect();
@@ -124,6 +126,12 @@ describe('kill -9', () => {
         );
         return (row?.waiting ?? 0) >= count;
       },
+      /** A settle that waits here would still be done, although its process is dead: the server does not know yet. */
+      endSettles: () =>
+        stage.playground.sql(
+          'SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = $1::regclass AND NOT granted',
+          [stage.table],
+        ),
       release: () => client.end(),
     };
   }

@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { PublishOutcome } from '../../lib/broker/publisher.js';
 import { BrokerUnavailableError } from '../../lib/errors/broker-unavailable.error.js';
-import { OutboxRelay } from '../../lib/relay/relay.js';
+import { OutboxRelay, type RelaySettings } from '../../lib/relay/relay.js';
 import { FakePublisher, FakeStore, gate, quiet, SETTINGS, SILENT, until } from './fakes.js';
 
 const LOST: PublishOutcome = { kind: 'unknown', error: new BrokerUnavailableError('gone') };
+const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
+const REFUSED: PublishOutcome = { kind: 'refused', error: new Error('no') };
 
 let relay: OutboxRelay | undefined;
 
@@ -13,102 +15,178 @@ afterEach(async () => {
   await relay?.finished(1_000);
 });
 
+function start(
+  store: FakeStore,
+  publisher: FakePublisher,
+  settings: Partial<RelaySettings> = {},
+): OutboxRelay {
+  relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, ...settings }, undefined, SILENT);
+  relay.start();
+  return relay;
+}
+
+describe('events of one key', () => {
+  test('leave one at a time: the next one when the one before is confirmed', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const answers = [gate<PublishOutcome[]>(), gate<PublishOutcome[]>(), gate<PublishOutcome[]>()];
+    let asked = 0;
+    publisher.answer = () => answers[asked++]!.opened;
+    store.add(1, 2, 3);
+    start(store, publisher);
+    for (const [index, answer] of answers.entries()) {
+      await until(() => publisher.published.length === index + 1);
+      await quiet();
+      expect(publisher.published).toEqual(['1', '2', '3'].slice(0, index + 1));
+      answer.open([CONFIRMED]);
+    }
+  });
+
+  test('do not keep the events of others waiting', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    publisher.answer = (events) =>
+      events.some(({ key }) => key === 'slow')
+        ? new Promise(() => undefined)
+        : Promise.resolve(events.map(() => CONFIRMED));
+    store.addOf('slow', 1, 2);
+    store.addOf('quick', 3, 4, 5);
+    store.addOf(null, 6, 7);
+    start(store, publisher, { batchSize: 1 });
+    await until(() => publisher.published.length === 6);
+    await quiet();
+    expect(new Set(publisher.published)).toEqual(new Set(['1', '3', '4', '5', '6', '7']));
+  });
+
+  test('are never all in memory: of thousands a few are, and the rest is read when it is their turn', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const all = Array.from({ length: 1_000 }, (_, index) => index + 1);
+    store.add(...all);
+    store.addOf('other', 1_001);
+    start(store, publisher, { batchSize: 100, window: 500 });
+    await until(() => publisher.published.length === 1_001);
+    expect(publisher.published.filter((id) => id !== '1001')).toEqual(all.map(String));
+    expect(publisher.published.indexOf('1001')).toBeLessThan(200);
+  });
+});
+
 describe('a relay whose broker goes and comes back', () => {
-  test('claims nothing more until the fate of what was on its way is settled', async () => {
+  test('begins again with what was on its way, also if more is read before it knows', async () => {
     const store = new FakeStore();
     const publisher = new FakePublisher();
     const answers = gate<PublishOutcome[]>();
-    const settling = gate();
     store.add(1, 2);
     publisher.answer = () => answers.opened;
-    store.beforeSettle = () => settling.opened;
-    relay = new OutboxRelay(store.asStore(), publisher, SETTINGS, undefined, SILENT);
-    relay.start();
-    await quiet();
-    expect(publisher.published).toEqual(['1', '2']);
-    // The connection goes with 1 and 2 on it, and is back before the database has taken back their rows.
+    start(store, publisher);
+    await until(() => publisher.published.length === 1);
     publisher.setReady(false);
-    answers.open([LOST, LOST]);
-    publisher.answer = (events) => Promise.resolve(events.map(() => ({ kind: 'confirmed' })));
     store.add(3, 4);
+    publisher.answer = (events) => Promise.resolve(events.map(() => CONFIRMED));
     publisher.setReady(true);
-    relay.wake();
+    relay?.wake();
     await quiet();
-    expect(publisher.published).toEqual(['1', '2']);
-    settling.open();
-    await until(() => publisher.published.length >= 6);
-    expect(publisher.published).toEqual(['1', '2', '1', '2', '3', '4']);
+    expect(publisher.published).toEqual(['1']);
+    answers.open([LOST]);
+    await until(() => publisher.published.length >= 5);
+    expect(publisher.published).toEqual(['1', '1', '2', '3', '4']);
   });
 
-  test('gives back what it had claimed ahead, and starts with what was lost', async () => {
+  test('does not publish what a read brings that had begun before', async () => {
     const store = new FakeStore();
     const publisher = new FakePublisher();
     const answers = gate<PublishOutcome[]>();
     const ahead = gate();
-    store.add(1, 2, 3, 4);
+    store.addOf('a', 1);
+    store.addOf('b', 2);
     publisher.answer = () => answers.opened;
-    let claims = 0;
-    store.beforeClaim = () => (++claims === 2 ? ahead.opened : Promise.resolve());
-    relay = new OutboxRelay(store.asStore(), publisher, SETTINGS, undefined, SILENT);
-    relay.start();
+    start(store, publisher);
+    await until(() => publisher.published.length === 2);
+    store.afterRead = () => ahead.opened;
+    store.addOf('a', 3);
+    relay?.wake();
     await quiet();
-    expect(publisher.published).toEqual(['1', '2']);
     publisher.setReady(false);
     answers.open([LOST, LOST]);
-    publisher.answer = (events) => Promise.resolve(events.map(() => ({ kind: 'confirmed' })));
-    await quiet();
+    publisher.answer = (events) => Promise.resolve(events.map(() => CONFIRMED));
     publisher.setReady(true);
+    store.afterRead = () => Promise.resolve();
     ahead.open();
-    await until(() => publisher.published.length >= 6);
-    expect(store.log.slice(0, 2)).toEqual(['released 1,2', 'released 3,4']);
-    expect(publisher.published).toEqual(['1', '2', '1', '2', '3', '4']);
+    await until(() => publisher.published.length >= 5);
+    expect(publisher.published.filter((id) => id !== '2')).toEqual(['1', '1', '3']);
   });
 });
 
 describe('a relay of which an event was refused', () => {
-  test('holds back the key in what it has claimed already, until the failure is on record', async () => {
+  test('holds back its key in what it has read already, until the failure is on record, and goes on in order', async () => {
     const store = new FakeStore();
     const publisher = new FakePublisher();
-    const ahead = gate();
     const settling = gate();
     store.add(1, 2, 3);
+    let refused = false;
     publisher.answer = (events) =>
       Promise.resolve(
-        events.map(({ id }) =>
-          id === '1' ? { kind: 'refused', error: new Error('no') } : { kind: 'confirmed' },
-        ),
+        events.map(({ id }) => (id === '1' && !refused ? ((refused = true), REFUSED) : CONFIRMED)),
       );
-    let claims = 0;
-    store.beforeClaim = () => (++claims === 2 ? ahead.opened : Promise.resolve());
     store.beforeSettle = () => settling.opened;
-    relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, batchSize: 1 }, undefined, SILENT);
-    relay.start();
+    start(store, publisher, { batchSize: 10 });
+    await quiet();
+    store.add(4);
+    relay?.wake();
     await quiet();
     expect(publisher.published).toEqual(['1']);
-    // The claim of 2, begun before the refusal of 1 was known, is there; then the refusal is on record.
-    ahead.open();
-    await quiet();
-    store.pending.clear();
     settling.open();
-    await quiet();
-    expect(publisher.published).toEqual(['1']);
+    await until(() => Object.values(store.states()).every((state) => state === 'published'));
+    expect(publisher.published).toEqual(['1', '1', '2', '3', '4']);
   });
 
-  test('holds back the key, too, in a claim that comes after the failure was recorded but was read before', async () => {
+  test('holds back its key, too, in what is read before the failure was recorded and comes after', async () => {
     const store = new FakeStore();
     const publisher = new FakePublisher();
     const ahead = gate();
-    store.add(1, 2);
-    publisher.answer = (events) =>
-      Promise.resolve(events.map(() => ({ kind: 'refused', error: new Error('no') })));
-    let claims = 0;
-    store.beforeClaim = () => (++claims === 2 ? ahead.opened : Promise.resolve());
-    relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, batchSize: 1 }, undefined, SILENT);
-    relay.start();
+    store.add(1);
+    let reads = 0;
+    store.afterRead = () => (++reads === 2 ? ahead.opened : Promise.resolve());
+    publisher.answer = (events) => {
+      store.add(2);
+      return new Promise((resolve) =>
+        setTimeout(
+          resolve,
+          5,
+          events.map(() => REFUSED),
+        ),
+      );
+    };
+    start(store, publisher, { attempts: 1 });
     await until(() => store.log.length > 0);
-    store.pending.clear();
     ahead.open();
     await quiet();
     expect(publisher.published).toEqual(['1']);
+    expect(store.states()).toEqual({ 1: 'dead', 2: 'pending' });
+  });
+
+  test("with onDead: 'continue' goes on with its key when that one is dead", async () => {
+    const store = new FakeStore(false);
+    const publisher = new FakePublisher();
+    store.add(1, 2, 3);
+    publisher.answer = (events) =>
+      Promise.resolve(events.map(({ id }) => (id === '1' ? REFUSED : CONFIRMED)));
+    start(store, publisher, { attempts: 2, onDead: 'continue' });
+    await until(() => publisher.published.length === 4);
+    expect(publisher.published).toEqual(['1', '1', '2', '3']);
+  });
+});
+
+describe('a relay whose settle fails', () => {
+  test('keeps the outcomes and records them when the database is back: nothing is published twice', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    let failures = 2;
+    store.beforeSettle = () =>
+      failures-- > 0 ? Promise.reject(new Error('connection refused')) : Promise.resolve();
+    store.add(1, 2, 3);
+    start(store, publisher);
+    await until(() => Object.values(store.states()).every((state) => state === 'published'));
+    expect(publisher.published).toEqual(['1', '2', '3']);
   });
 });

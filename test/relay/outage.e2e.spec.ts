@@ -111,15 +111,18 @@ describe('a broker in trouble', () => {
       const blocked = events(500, { keys: 7 }).map((event, index) => ({ ...event, payload: 301 + index }));
       ids.push(...(await stage.emit(blocked)));
       await eventually(async () => !(await relay.relay.stats()).brokerReady);
-      // Batches that were on their way when it blocked end by their deadline, without an answer.
-      await eventually(async () => (await relay.relay.stats()).inFlight === 0);
       const { claimed } = relay.relay.counts;
+      // Longer than a broker that does not block us has to answer.
       await eventually(async () => (await relay.relay.stats()).lag > 1_500);
       expect(relay.relay.counts.claimed).toBe(claimed);
+      // What it had when it blocked us it still has, and will answer.
+      expect((await relay.relay.stats()).inFlight).toBeLessThanOrEqual(100);
       expect((await stage.rows()).filter(({ attempts }) => attempts > 0)).toEqual([]);
     } finally {
       await node.ctl('set_vm_memory_high_watermark', '0.4');
     }
+    await stage.settled(40_000);
+    expect(await stage.waiting()).toBe(ids.length);
     await expectUnharmed(ids);
   });
 
@@ -153,7 +156,7 @@ describe('a broker in trouble', () => {
       rabbitmq: { exchange, topology: 'none' },
       relay: { pollInterval: 50, retry: { attempts: 1 } },
     });
-    await eventually(() => relay.counts.unknown >= 300);
+    await eventually(() => relay.counts.unknown >= 21);
     const channel = await stage.playground.channel();
     await channel.assertExchange(exchange, 'topic', { durable: true });
     await channel.bindQueue(stage.sink, exchange, '#');

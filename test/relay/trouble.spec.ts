@@ -13,29 +13,24 @@ describe('a relay whose database was in trouble', () => {
   test('is at rest again when it is back and there is nothing to do', async () => {
     const store = new FakeStore();
     const told: string[] = [];
-    let claims = 0;
-    store.beforeClaim = () =>
-      ++claims <= 2 ? Promise.reject(new Error('connection refused')) : Promise.resolve();
+    store.beforeRead = () =>
+      store.reads <= 2 ? Promise.reject(new Error('connection refused')) : Promise.resolve();
     const logger = { log: (text: string) => told.push(text), warn: (text: string) => told.push(text) };
     relay = new OutboxRelay(store.asStore(), new FakePublisher(), SETTINGS, undefined, logger);
     relay.start();
     await until(() => told.length === 2);
     expect(told).toEqual(['Publishing pauses: connection refused', 'Publishing goes on.']);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(claims).toBeLessThanOrEqual(5);
+    expect(store.reads).toBeLessThanOrEqual(5);
   });
 
   test('tries again with growing waits, not in a loop', async () => {
     const store = new FakeStore();
-    let claims = 0;
-    store.beforeClaim = () => {
-      claims++;
-      return Promise.reject(new Error('connection refused'));
-    };
+    store.beforeRead = () => Promise.reject(new Error('connection refused'));
     relay = new OutboxRelay(store.asStore(), new FakePublisher(), SETTINGS, undefined, SILENT);
     const started = performance.now();
     relay.start();
-    await until(() => claims === 3);
+    await until(() => store.reads === 3);
     // At least half of 200 ms, and half of 400.
     expect(performance.now() - started).toBeGreaterThanOrEqual(290);
   });

@@ -32,12 +32,11 @@ export async function postgresFixture(): Promise<StoreFixture> {
     dataSource,
     statements,
     open,
-    clear: async () => void (await playground.sql(`TRUNCATE ${outbox}`)),
-    killClaims: async () => {
+    clear: async () => void (await playground.sql(`TRUNCATE ${outbox}, ${outbox}_relay`)),
+    killConnections: async () => {
       await playground.sql(
-        `SELECT pg_terminate_backend(l.pid) FROM pg_locks l
-         WHERE l.relation = $1::regclass AND l.mode = 'RowShareLock'`,
-        [outbox],
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
+        [playground.name],
       );
     },
     age: async (ids, ms) => {
@@ -93,6 +92,7 @@ function openDataSource(playground: Playground, statements: string[]): Promise<D
   return new DataSource({
     type: 'postgres',
     url: playground.databaseUrl,
+    applicationName: playground.name,
     schema: playground.name,
     entities: [OutboxEventEntity, InboxEntity],
     extra: { Client: RecordingClient, max: 10 },

@@ -1,12 +1,13 @@
 import { describe } from '@jest/globals';
 import { appendContract } from './contract/append.js';
-import { claimContract } from './contract/claim.js';
+import { readContract } from './contract/read.js';
 import { scheduledContract } from './contract/scheduled.js';
 import { settleContract } from './contract/settle.js';
 import { failedEventsContract } from './contract/failed-events.js';
 import { pruneContract } from './contract/prune.js';
 import { statsContract } from './contract/stats.js';
 import { closeContract } from './contract/close.js';
+import { seatsContract } from './contract/seats.js';
 import { useStores, type StoreFixture } from './contract/context.js';
 
 /** What every `OutboxStore` promises. Runs on each database's implementation. */
@@ -14,7 +15,8 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
   describe(`the store contract on ${name}`, () => {
     const context = useStores(createFixture);
     appendContract(context);
-    claimContract(context);
+    readContract(context);
+    seatsContract(context);
     scheduledContract(context);
     settleContract(context);
     failedEventsContract(context);

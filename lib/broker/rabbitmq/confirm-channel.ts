@@ -19,13 +19,14 @@ export class ConfirmingChannel {
   /** Why nothing is answered any more. */
   private lost: ChannelLostError | BrokerUnavailableError | undefined;
 
-  /** Settles when the channel is gone, with why. */
-  readonly closed: Promise<ChannelLostError | BrokerUnavailableError>;
-
-  /** @param exchange the module's: without it nothing can be published, which is no message's fault */
+  /**
+   * @param exchange the module's: without it nothing can be published, which is no message's fault
+   * @param closed told that the channel is gone, before anybody is told what that means for his message
+   */
   constructor(
     private readonly channel: ConfirmChannel,
     exchange: string,
+    closed: (error: ChannelLostError | BrokerUnavailableError) => void,
   ) {
     let error: Error | undefined;
     channel.on('error', (reason: Error) => {
@@ -34,12 +35,10 @@ export class ConfirmingChannel {
     channel.on('return', ({ fields, properties }) =>
       this.returned.add(address(fields.exchange, fields.routingKey, properties.messageId as string)),
     );
-    this.closed = new Promise((resolve) => {
-      // Before amqplib's own listener, which fails everything unconfirmed: by then we must know it is not a nack.
-      channel.prependListener('close', () => {
-        this.lost = whyLost(error, exchange);
-        resolve(this.lost);
-      });
+    // Before amqplib's own listener, which fails everything unconfirmed: by then we must know it is not a nack.
+    channel.prependListener('close', () => {
+      this.lost = whyLost(error, exchange);
+      closed(this.lost);
     });
   }
 
@@ -103,11 +102,17 @@ function whyLost(
   exchange: string,
 ): ChannelLostError | BrokerUnavailableError {
   if (!cause) return new ChannelLostError('The channel was closed with the connection.', false);
-  // 404 NOT_FOUND and 403 ACCESS_REFUSED name the exchange in their text, and nowhere else.
-  const isExchange = cause.message.includes(`exchange '${exchange}'`);
-  if (isExchange && (cause.code === 404 || cause.code === 403)) {
+  const named = exchangeOf(cause);
+  if (named === exchange) {
     const message = `Nothing can be published to exchange "${exchange}": ${cause.message}`;
     return new BrokerUnavailableError(message, { cause });
   }
-  return new ChannelLostError(`RabbitMQ closed the channel: ${cause.message}`, true, { cause });
+  return new ChannelLostError(`RabbitMQ closed the channel: ${cause.message}`, true, {
+    cause,
+    exchange: named,
+  });
 }
+
+/** 404 NOT_FOUND and 403 ACCESS_REFUSED name the exchange in their text, and nowhere else. */
+const exchangeOf = ({ code, message }: Error & { code?: number }): string | undefined =>
+  code === 404 || code === 403 ? /exchange '(.*?)' in vhost/.exec(message)?.[1] : undefined;

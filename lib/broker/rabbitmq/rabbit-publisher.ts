@@ -55,7 +55,23 @@ export class RabbitPublisher implements EventPublisher {
     return () => this.listeners.delete(listener);
   }
 
-  publish(events: readonly OutgoingEvent[], timeout: number): Promise<PublishOutcome[]> {
+  /** Calls `work` when there is a channel to publish on, now as a rule, and after `timeout` ms in any case. */
+  whenReady(timeout: number, work: () => void): void {
+    if (this.ready) return work();
+    const stop = this.onReadyChange(() => this.ready && done());
+    const timer = setTimeout(done, timeout);
+    function done() {
+      clearTimeout(timer);
+      stop();
+      work();
+    }
+  }
+
+  publish(
+    events: readonly OutgoingEvent[],
+    timeout: number,
+    settled: (index: number, outcome: PublishOutcome) => void,
+  ): void {
     const { exchange, appId } = this.settings;
     const requests = events.map((event) => ({
       exchange: event.exchange ?? exchange,
@@ -63,43 +79,51 @@ export class RabbitPublisher implements EventPublisher {
       body: event.body,
       properties: toProperties(event, appId),
     }));
-    return this.send(requests, timeout);
+    this.transmit(requests, timeout, settled);
   }
 
-  /**
-   * As `publish`, for messages that are not events of the outbox: retries and dead letters. With `patient`, the time a
-   * broker blocks us does not count: what was sent is answered when the alarm ends, and sent again would be there twice.
-   */
-  send(
-    requests: readonly PublishRequest[],
-    timeout: number,
-    { patient = false } = {},
-  ): Promise<PublishOutcome[]> {
-    const channel = this.channel;
-    if (requests.length === 0) return Promise.resolve([]);
-    if (!channel) return Promise.resolve(requests.map(() => unavailable(this.connection.target)));
+  /** As `publish`, for messages that are not events of the outbox: retries and dead letters. */
+  send(requests: readonly PublishRequest[], timeout: number): Promise<PublishOutcome[]> {
     return new Promise((resolve) => {
-      const outcomes = new Array<PublishOutcome | undefined>(requests.length);
-      let waiting = requests.length;
-      const expire = () => {
-        const more = patient ? this.pardon(timeout) : 0;
-        if (more > 0) {
-          deadline = setTimeout(expire, more);
-          return;
-        }
-        if (!this.blocked) this.connection.reconnect();
-        finish();
-      };
-      let deadline = setTimeout(expire, timeout);
-      const finish = () => {
-        clearTimeout(deadline);
-        resolve(Array.from(outcomes, (outcome) => outcome ?? unanswered(timeout)));
-      };
-      channel.publish(requests, (index, outcome) => {
-        outcomes[index] ??= outcome;
-        if (--waiting === 0) finish();
+      const outcomes: PublishOutcome[] = [];
+      let open = requests.length;
+      if (open === 0) resolve([]);
+      this.transmit(requests, timeout, (index, outcome) => {
+        outcomes[index] = outcome;
+        if (--open === 0) resolve(outcomes);
       });
     });
+  }
+
+  private transmit(
+    requests: readonly PublishRequest[],
+    timeout: number,
+    settled: (index: number, outcome: PublishOutcome) => void,
+  ): void {
+    const { channel } = this;
+    if (requests.length === 0) return;
+    if (!channel) {
+      const outcome = unavailable(this.connection.target);
+      return queueMicrotask(() => requests.forEach((_, index) => settled(index, outcome)));
+    }
+    const open = new Set(requests.keys());
+    const answer = (index: number, outcome: PublishOutcome) => {
+      if (!open.delete(index)) return;
+      if (open.size === 0) clearTimeout(deadline);
+      if (outcome.kind === 'confirmed') this.reported = undefined;
+      settled(index, outcome);
+    };
+    const expire = () => {
+      const more = this.pardon(timeout);
+      if (more > 0) {
+        deadline = setTimeout(expire, more);
+        return;
+      }
+      this.connection.reconnect();
+      for (const index of [...open]) answer(index, unanswered(timeout));
+    };
+    let deadline = setTimeout(expire, timeout);
+    channel.publish(requests, answer);
   }
 
   async close(): Promise<void> {
@@ -116,13 +140,12 @@ export class RabbitPublisher implements EventPublisher {
     this.opening = true;
     try {
       await this.settings.prepare();
-      const channel = new ConfirmingChannel(
+      const channel: ConfirmingChannel = new ConfirmingChannel(
         await this.connection.openConfirmChannel(),
         this.settings.exchange,
+        (error) => this.channelLost(channel, error),
       );
       this.channel = channel;
-      this.reported = undefined;
-      void channel.closed.then((error) => this.channelLost(channel, error));
       this.changed();
     } catch (error) {
       this.reopenLater(error as Error);

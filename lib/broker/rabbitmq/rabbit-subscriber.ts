@@ -150,7 +150,7 @@ export class RabbitSubscriber implements EventSubscriber {
   }
 
   private async publish(request: PublishRequest): Promise<PublishOutcome> {
-    const [outcome] = await this.publisher.send([request], this.settings.publishTimeout, { patient: true });
+    const [outcome] = await this.publisher.send([request], this.settings.publishTimeout);
     return outcome as PublishOutcome;
   }
 }

@@ -3,6 +3,7 @@ import type { Telling } from '../../lifecycle/lifecycle.js';
 import type { BrokerLinks } from '../link-state.js';
 import type { Topology } from './definitions.js';
 import { RabbitConnection } from './connection.js';
+import { GuardedPublisher } from './guarded-publisher.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
 import { isRefusal } from './refusal.js';
@@ -26,11 +27,11 @@ const START_TIMEOUT = 5_000;
 
 /** Both sides of RabbitMQ for one process: a connection to publish on and one to consume on. */
 export class RabbitMq {
-  readonly publisher: RabbitPublisher;
+  readonly publisher: GuardedPublisher;
   readonly subscriber: RabbitSubscriber;
   private readonly publishing: RabbitConnection;
   private readonly consuming: RabbitConnection;
-  private readonly forwarder: RabbitPublisher;
+  private readonly publishers: readonly RabbitPublisher[];
   private readonly publishingTopology: RabbitTopology;
   private readonly consumingTopology: RabbitTopology;
 
@@ -52,14 +53,17 @@ export class RabbitMq {
         reopenDelay: reconnectDelay,
         logger,
       });
-    this.publisher = publisher(() => this.publishingTopology.ensurePublishing());
+    const main = publisher(() => this.publishingTopology.ensurePublishing());
+    const apart = publisher(() => Promise.resolve());
+    this.publisher = new GuardedPublisher(main, apart);
     // On a channel apart: a retry exchange that somebody deleted must not cost the relay its channel.
-    this.forwarder = publisher(() => Promise.resolve());
+    const forwarder = publisher(() => Promise.resolve());
+    this.publishers = [main, apart, forwarder];
     this.consuming = connection('consumer');
     this.consumingTopology = new RabbitTopology(this.consuming, settings);
     this.subscriber = new RabbitSubscriber(
       this.consuming,
-      this.forwarder,
+      forwarder,
       this.consumingTopology,
       new RetryDelays(settings.mode === 'assert', logger),
       { exchange, publishTimeout },
@@ -86,8 +90,7 @@ export class RabbitMq {
    */
   async startPublishing(): Promise<void> {
     if (this.publishing.connected) await this.ensurePublishing();
-    this.publisher.start();
-    this.forwarder.start();
+    for (const publisher of this.publishers) publisher.start();
   }
 
   /**
@@ -104,7 +107,7 @@ export class RabbitMq {
   }
 
   private async closePublishing(): Promise<void> {
-    await Promise.all([this.forwarder.close(), this.publisher.close()]);
+    await Promise.all(this.publishers.map((publisher) => publisher.close()));
     await this.publishing.close();
   }
 

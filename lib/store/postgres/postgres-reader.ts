@@ -1,148 +1,146 @@
-import type { QueryRunner } from 'typeorm';
-import type { Claim, EventReader } from '../store.js';
-import { PostgresClaim, toClaimedEvent, type ClaimedRow } from './postgres-claim.js';
-import { abandon, run, type RelayConnections } from './relay-connections.js';
+import type { LaneSet } from '../../event/lane.js';
+import type { EventReader, PendingEvent } from '../store.js';
+import { Line } from './line.js';
+import type { RelayConnections } from './relay-connections.js';
 import { parseSnapshot, type Snapshot } from './snapshot.js';
-import { claimDue } from './statements/claim-due.js';
-import { claimFresh } from './statements/claim-fresh.js';
-import { claimScan } from './statements/claim-scan.js';
-import { nextDue } from './statements/next-due.js';
+import { lookForDue, type DueLook } from './statements/look-for-due.js';
+import { pendingEvent, type PendingRow } from './statements/pending-columns.js';
+import { readDue } from './statements/read-due.js';
+import { readFresh, type FreshRow } from './statements/read-fresh.js';
+import { readKey } from './statements/read-key.js';
+import { readScan } from './statements/read-scan.js';
 import type { Tables } from './tables.js';
 
 /**
  * Where the reader is.
- * - `start`: nothing is known; the next claim begins a scan of every pending row.
+ * - `start`: the next read begins a scan of every pending row behind `after`.
  * - `scan`: paging through all that was visible in `epoch`, behind `after`.
  * - `tail`: all that was visible in `epoch` has been seen; only what became visible since is looked for.
  *
- * `start → scan → tail`, `tail → scan` when more became visible than one claim takes, and any `→ start` on rewind.
+ * In each, what is ready up to `after` has been read (or waits for an event of its key that has failed), but for what
+ * commits late.
+ *
+ * `start → scan → tail`, `tail → scan` when more became visible than one read takes, and any `→ start` on rewind.
  */
 type Position =
-  | { readonly at: 'start' }
-  | { readonly at: 'scan'; readonly epoch: Snapshot; readonly after: string }
-  | { readonly at: 'tail'; readonly epoch: Snapshot };
+  | { readonly at: 'start'; readonly after: string }
+  | { readonly at: 'scan'; readonly after: string; readonly epoch: Snapshot }
+  | { readonly at: 'tail'; readonly after: string; readonly epoch: Snapshot };
 
 export interface ReaderSettings {
   readonly tables: Tables;
   /** Later events of a key wait behind a dead one. */
   readonly parking: boolean;
-  readonly deletePublished: boolean;
-  /** A claim whose relay has frozen is cut off after this many milliseconds. */
-  readonly idleTimeout: number;
 }
 
 /** How often scheduled events and retries are looked for while there is other work, in milliseconds. */
 const DUE_INTERVAL = 100;
+/** Identity columns count from 1. */
+const BEFORE_ALL = '0';
 
 /** Reads the outbox by snapshots: exactly the rows that have become visible, in order, none twice, none missed. */
 export class PostgresReader implements EventReader {
-  private position: Position = { at: 'start' };
+  private readonly line: Line;
+  private position: Position = { at: 'start', after: BEFORE_ALL };
   private nextDueLook = 0;
   nextDue: number | undefined;
 
   constructor(
-    private readonly connections: RelayConnections,
+    connections: RelayConnections,
     private readonly settings: ReaderSettings,
-  ) {}
+  ) {
+    this.line = new Line(connections);
+  }
 
-  rewind(): void {
-    this.position = { at: 'start' };
+  get covered(): string {
+    return this.position.after;
+  }
+
+  rewind(after = BEFORE_ALL): void {
+    this.position = { at: 'start', after };
     this.nextDueLook = 0;
   }
 
-  async claim(limit: number): Promise<Claim | undefined> {
-    const runner = await this.connections.begin({
-      idle_in_transaction_session_timeout: String(this.settings.idleTimeout),
-      // A settle that is lost in a crash of the server is only a duplicate.
-      synchronous_commit: 'off',
-      // Statistics of a queue table are always stale; an index is never the wrong choice here.
-      enable_seqscan: 'off',
-    });
-    try {
-      const rows = await this.read(runner, limit);
-      if (rows.length > 0) return new PostgresClaim(runner, this.settings, rows.map(toClaimedEvent));
-      await this.lookAhead(runner);
-    } catch (error) {
-      await abandon(runner);
-      throw error;
-    }
-    await abandon(runner);
-    return undefined;
-  }
-
-  private async read(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
+  async read(limit: number, lanes: LaneSet): Promise<PendingEvent[]> {
     const itsTurn = performance.now() >= this.nextDueLook;
-    const due = itsTurn ? await this.readDue(runner, limit) : [];
-    if (due.length > 0) return due;
-    const ready = await this.readReady(runner, limit);
+    const due = itsTurn ? await this.readDue(lanes, limit) : [];
+    if (due.length > 0) return due.map(pendingEvent);
+    const ready = await this.readReady(lanes, limit);
     // With nothing else to do, what is due need not wait for its turn.
-    return ready.length > 0 || itsTurn ? ready : this.readDue(runner, limit);
+    const rows = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes, limit);
+    if (rows.length === 0) this.nextDueLook = 0;
+    return rows.map(pendingEvent);
   }
 
-  private async readDue(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
+  async readKey(key: string, after: string, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
-    const rows = await run<ClaimedRow>(runner, claimDue(tables, parking, limit));
+    const rows = await this.line.use((connection) =>
+      connection.run<PendingRow>(readKey(tables, parking, key, after, limit), 'array'),
+    );
+    return rows.map(pendingEvent);
+  }
+
+  private async readDue(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
+    const { tables, parking } = this.settings;
+    const [look] = (await this.ask(lookForDue(tables, parking, lanes))) as [DueLook];
+    const [isDue, next] = look;
+    this.nextDue = next ?? undefined;
+    const rows = isDue ? ((await this.ask(readDue(tables, parking, lanes, limit))) as PendingRow[]) : [];
     if (rows.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
     return rows;
   }
 
-  private async readReady(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
+  private async readReady(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
     for (;;) {
       const from = this.position;
       const rows = await (from.at === 'tail'
-        ? this.readFresh(runner, from.epoch, limit)
-        : this.readScan(runner, limit));
+        ? this.readFresh(lanes, from.epoch, limit)
+        : this.readScan(lanes, limit));
       // The end of a scan is not the end of the outbox: rows may have come since its epoch.
       if (rows.length > 0 || from.at === 'start' || this.position.at === from.at) return rows;
     }
   }
 
-  /** With nothing to do, the next moment there will be something is worth a question. */
-  private async lookAhead(runner: QueryRunner): Promise<void> {
-    const [row] = await run<{ due: number | null }>(runner, nextDue(this.settings.tables));
-    this.nextDue = row?.due ?? undefined;
-    this.nextDueLook = 0;
-  }
-
-  private async readFresh(runner: QueryRunner, previous: Snapshot, limit: number): Promise<ClaimedRow[]> {
+  private async readFresh(lanes: LaneSet, previous: Snapshot, limit: number): Promise<PendingRow[]> {
     const { tables, parking } = this.settings;
     const before = this.position;
-    const rows = await run<FreshRow>(runner, claimFresh(tables, parking, previous, limit));
-    const [{ epoch, found, last }] = rows as [FreshRow];
-    const seen = parseSnapshot(epoch);
-    this.moveOn(
-      before,
-      found < limit || last === null ? { at: 'tail', epoch: seen } : { at: 'scan', epoch: seen, after: last },
-    );
-    return rows.filter((row) => row.seq !== null);
+    const rows = (await this.ask(readFresh(tables, parking, lanes, previous, limit))) as FreshRow[];
+    const [[epoch, found, last]] = rows as [FreshRow];
+    const after = later(before.after, last);
+    this.moveOn(before, { at: found < limit ? 'tail' : 'scan', epoch: parseSnapshot(epoch), after });
+    return rows.map(([, , , ...row]) => row).filter(([seq]) => seq !== null);
   }
 
-  private async readScan(runner: QueryRunner, limit: number): Promise<ClaimedRow[]> {
+  private async readScan(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
     const { tables, parking } = this.settings;
     const before = this.position;
-    const epoch = before.at === 'start' ? await currentSnapshot(runner) : before.epoch;
-    const after = before.at === 'scan' ? before.after : '-9223372036854775808';
-    const rows = await run<ClaimedRow>(runner, claimScan(tables, parking, after, epoch.text, limit));
-    const last = rows.at(-1);
-    this.moveOn(
-      before,
-      rows.length < limit || !last ? { at: 'tail', epoch } : { at: 'scan', epoch, after: last.seq },
-    );
+    const epoch = 'epoch' in before ? before.epoch : await this.snapshot();
+    const page = { epoch: epoch.text, after: before.after, isFirst: before.at === 'start' };
+    const rows = (await this.ask(readScan(tables, parking, lanes, page, limit))) as PendingRow[];
+    const after = later(before.after, rows.at(-1)?.[0]);
+    this.moveOn(before, { at: rows.length < limit ? 'tail' : 'scan', epoch, after });
     return rows;
+  }
+
+  private async snapshot(): Promise<Snapshot> {
+    const [row] = await this.ask('SELECT pg_current_snapshot()::text');
+    return parseSnapshot((row as [string])[0]);
   }
 
   /** A rewind that came while a statement ran wins over where the statement got to. */
   private moveOn(from: Position, to: Position): void {
     if (this.position === from) this.position = to;
   }
+
+  /** Statistics of a queue table are always stale; an index is never the wrong choice here. */
+  private async ask(statement: string): Promise<unknown[]> {
+    const results = await this.line.use((connection) =>
+      connection.script(['SET LOCAL enable_seqscan = off', statement], 'array'),
+    );
+    return results.at(-1) as unknown[];
+  }
 }
 
-type FreshRow = ClaimedRow & { epoch: string; found: number; last: string | null };
-
-async function currentSnapshot(runner: QueryRunner): Promise<Snapshot> {
-  const [row] = await run<{ epoch: string }>(runner, {
-    text: 'SELECT pg_current_snapshot()::text AS epoch',
-    values: [],
-  });
-  return parseSnapshot(row?.epoch ?? '');
-}
+/** The larger of two positions. */
+const later = (one: string, other: string | null | undefined): string =>
+  other && BigInt(other) > BigInt(one) ? other : one;

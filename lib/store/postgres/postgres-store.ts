@@ -1,7 +1,16 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { NewEvent } from '../../event/envelope.js';
-import type { EventReader, OutboxStore, StoreStats } from '../store.js';
+import type {
+  EventReader,
+  OutboxStore,
+  RelayAnnouncement,
+  RelaySeat,
+  Settlement,
+  StoreStats,
+} from '../store.js';
 import { PostgresReader } from './postgres-reader.js';
+import { PostgresSeat } from './postgres-seat.js';
+import { PostgresSettler } from './postgres-settler.js';
 import { affected, RelayConnections } from './relay-connections.js';
 import { assertSchema, migrateSchema } from './schema.js';
 import { append, type Ordering } from './statements/append.js';
@@ -15,6 +24,7 @@ export interface PostgresStoreSettings {
   readonly migrate: boolean;
   readonly parking: boolean;
   readonly deletePublished: boolean;
+  /** Milliseconds until a relay that no longer moves loses its lanes, and a statement without an answer its connection. */
   readonly idleTimeout: number;
   readonly ordering: Ordering;
 }
@@ -25,12 +35,14 @@ const BEFORE_ALL = '0';
 /** The outbox on PostgreSQL 14 and later. */
 export class PostgresStore implements OutboxStore {
   private readonly connections: RelayConnections;
+  private readonly settler: PostgresSettler;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly settings: PostgresStoreSettings,
   ) {
-    this.connections = new RelayConnections(dataSource);
+    this.connections = new RelayConnections(dataSource, settings.idleTimeout);
+    this.settler = new PostgresSettler(this.connections, settings);
   }
 
   prepare(): Promise<void> {
@@ -47,6 +59,14 @@ export class PostgresStore implements OutboxStore {
 
   async cancel(tx: QueryRunner, id: string): Promise<boolean> {
     return (await affected(tx, cancel(this.settings.tables, id))) > 0;
+  }
+
+  openSeat(announcement: RelayAnnouncement): RelaySeat {
+    return new PostgresSeat(this.connections, announcement, this.settings);
+  }
+
+  settle(settlement: Settlement): Promise<void> {
+    return this.settler.settle(settlement);
   }
 
   openReader(): EventReader {

@@ -1,19 +1,24 @@
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import { Connection, type PostgresClient } from './connection.js';
 import type { Statement } from './statements/statement.js';
 
-/** Batches in flight, plus one connection to spare for pruning and figures. */
+/** Seat, reader, settler, and some to spare for pruning, figures and wake-ups. */
 const POOL_SIZE = 8;
 
 /**
- * The relay's own small pool, with the settings of the application's data source. Claims stay open while the broker
- * confirms; on the application's pool they could starve its requests, and a burst of requests could starve the relay.
+ * The relay's own small pool, with the settings of the application's data source. On the application's pool it could
+ * starve requests, and a burst of requests could starve the relay.
  */
 export class RelayConnections {
   private readonly dataSource: DataSource;
   private opening: Promise<unknown> | undefined;
   private closed = false;
 
-  constructor(application: DataSource) {
+  constructor(
+    application: DataSource,
+    /** Milliseconds to wait for the answer to a statement before its connection is given up. */
+    private readonly patience: number,
+  ) {
     this.dataSource = new DataSource({
       ...application.options,
       ...SETTINGS,
@@ -21,18 +26,14 @@ export class RelayConnections {
     } as DataSourceOptions);
   }
 
-  /** A query runner in a new transaction. `settings` apply to it alone. */
-  async begin(settings: Readonly<Record<string, string>>): Promise<QueryRunner> {
+  /** A connection for its caller alone, to be released. */
+  async connect(): Promise<Connection> {
     await this.open();
     const runner = this.dataSource.createQueryRunner();
     try {
-      await runner.startTransaction('READ COMMITTED');
-      const names = Object.keys(settings);
-      const calls = names.map((_, index) => `set_config($${index * 2 + 1}, $${index * 2 + 2}, true)`);
-      await runner.query(`SELECT ${calls.join(', ')}`, Object.entries(settings).flat());
-      return runner;
+      return new Connection(runner, (await runner.connect()) as PostgresClient, this.patience);
     } catch (error) {
-      await abandon(runner);
+      await runner.release();
       throw error;
     }
   }
@@ -74,22 +75,6 @@ const SETTINGS = {
   cache: false,
   logging: false,
 };
-
-/** Rolls back and gives the connection up. A connection too broken to roll back is rolled back by its end. */
-export async function abandon(runner: QueryRunner): Promise<void> {
-  try {
-    if (runner.isTransactionActive) await runner.rollbackTransaction();
-  } catch {
-    // The connection is gone, and its locks with it.
-  } finally {
-    await runner.release();
-  }
-}
-
-/** Runs a statement on a transaction's connection. */
-export async function run<Row>(runner: QueryRunner, { text, values }: Statement): Promise<Row[]> {
-  return (await runner.query(text, [...values])) as Row[];
-}
 
 /** Runs a statement on a transaction's connection. Resolves to the number of rows it changed. */
 export async function affected(runner: QueryRunner, { text, values }: Statement): Promise<number> {

@@ -5,6 +5,7 @@ export interface Tables {
   readonly inbox: string;
   readonly consumers: string;
   readonly versions: string;
+  readonly relays: string;
   /** Prefix of index names. */
   readonly outboxName: string;
 }
@@ -23,6 +24,7 @@ export function tables({ schema, table = 'outbox', inboxTable = 'outbox_inbox' }
     inbox: qualified(inboxTable),
     consumers: qualified(`${table}_consumers`),
     versions: qualified(`${table}_version`),
+    relays: qualified(`${table}_relay`),
     outboxName: table,
   };
 }

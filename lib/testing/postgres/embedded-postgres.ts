@@ -158,8 +158,7 @@ function serverCommand({
       ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     options: spawnOptions(surroundings),
-    // A standby says "read-only connections".
-    readyText: 'ready to accept',
+    readyText: 'ready to accept connections',
   };
 }
 

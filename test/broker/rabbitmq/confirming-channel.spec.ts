@@ -22,7 +22,7 @@ describe('a channel with confirms', () => {
   test('tells two copies of one event apart by where they go: only one of them was returned', () => {
     const fake = new FakeChannel();
     const outcomes: string[] = [];
-    new ConfirmingChannel(fake as unknown as ConfirmChannel, 'events').publish(
+    new ConfirmingChannel(fake as unknown as ConfirmChannel, 'events', () => undefined).publish(
       ['billing', 'shipping'].map((routingKey) => ({
         exchange: 'events.dlx',
         routingKey,

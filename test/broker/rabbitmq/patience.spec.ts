@@ -43,7 +43,7 @@ class FakeConnection extends EventEmitter {
   }
 }
 
-describe('a copy that waits for a broker which blocks us', () => {
+describe('a message that waits for a broker which blocks us', () => {
   let connection: FakeConnection;
   let publisher: RabbitPublisher;
   let outcomes: string[];
@@ -67,15 +67,15 @@ describe('a copy that waits for a broker which blocks us', () => {
     jest.useRealTimers();
   });
 
-  async function send(patient: boolean): Promise<void> {
-    void publisher.send([REQUEST], TIMEOUT, { patient }).then((all) => {
+  async function send(): Promise<void> {
+    void publisher.send([REQUEST], TIMEOUT).then((all) => {
       outcomes.push(...all.map(({ kind }) => kind));
     });
     await jest.advanceTimersByTimeAsync(0);
   }
 
   test('waits as long as it takes, and is confirmed when the broker goes on', async () => {
-    await send(true);
+    await send();
     connection.block();
     await jest.advanceTimersByTimeAsync(60 * TIMEOUT);
     expect(outcomes).toEqual([]);
@@ -88,7 +88,7 @@ describe('a copy that waits for a broker which blocks us', () => {
   });
 
   test('gives the broker its whole time again from when it goes on, and no more', async () => {
-    await send(true);
+    await send();
     connection.block();
     await jest.advanceTimersByTimeAsync(1.95 * TIMEOUT);
     connection.unblock();
@@ -97,13 +97,5 @@ describe('a copy that waits for a broker which blocks us', () => {
     await jest.advanceTimersByTimeAsync(0.1 * TIMEOUT);
     expect(outcomes).toEqual(['unknown']);
     expect(connection.reconnects).toBe(1);
-  });
-
-  test('of a batch, which must not wait, is given up in time, and the connection is kept', async () => {
-    await send(false);
-    connection.block();
-    await jest.advanceTimersByTimeAsync(TIMEOUT);
-    expect(outcomes).toEqual(['unknown']);
-    expect(connection.reconnects).toBe(0);
   });
 });

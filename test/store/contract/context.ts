@@ -5,7 +5,14 @@ import type { EmitOptions } from '../../../lib/emit/emit-options.js';
 import { newEvent } from '../../../lib/emit/new-event.js';
 import { Codecs } from '../../../lib/event/codecs/codecs.js';
 import type { NewEvent } from '../../../lib/event/envelope.js';
-import type { Claim, EventReader, OutboxStore, Settlement } from '../../../lib/store/store.js';
+import { LaneSet } from '../../../lib/event/lane.js';
+import type {
+  EventReader,
+  OutboxStore,
+  PendingEvent,
+  RelaySeat,
+  Settlement,
+} from '../../../lib/store/store.js';
 
 export interface StoreSettings {
   /** Later events of a key wait behind a dead one. Default `true`. */
@@ -23,8 +30,8 @@ export interface StoreFixture {
   open(settings?: StoreSettings): OutboxStore;
   /** Removes all rows. */
   clear(): Promise<void>;
-  /** Kills every connection that holds a claim. */
-  killClaims(): Promise<void>;
+  /** Kills every connection of the stores. */
+  killConnections(): Promise<void>;
   /** Makes the rows of these events this many milliseconds older, in every respect. */
   age(ids: readonly string[], ms: number): Promise<void>;
   close(): Promise<void>;
@@ -32,13 +39,19 @@ export interface StoreFixture {
 
 export const NO_OUTCOME: Settlement = { published: [], returned: [], rescheduled: [], dead: [] };
 
+/** What was found, if anything was. */
+export const some = <T>(found: readonly T[]) => (found.length > 0 ? found : undefined);
+
+/** One relay alone. */
+export const EVERY_LANE = new LaneSet(1, new Set([0]));
+
 export type StoreContext = ReturnType<typeof useStores>;
 
 /** An empty outbox for each test, and what tests do with it. What they open or claim is given back after them. */
 export function useStores(createFixture: () => Promise<StoreFixture>) {
   let database: StoreFixture;
   let stores: OutboxStore[];
-  let claims: Claim[];
+  let seats: RelaySeat[];
   let runners: QueryRunner[];
 
   beforeAll(async () => {
@@ -47,13 +60,13 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
   afterAll(() => database?.close());
   beforeEach(async () => {
     stores = [];
-    claims = [];
+    seats = [];
     runners = [];
     await database.clear();
   });
   afterEach(async () => {
     jest.restoreAllMocks();
-    await Promise.all(claims.map((claim) => claim.release()));
+    await Promise.all(seats.map((seat) => seat.leave()));
     await Promise.all(stores.map((store) => store.close()));
     for (const runner of runners) {
       if (runner.isTransactionActive) await runner.rollbackTransaction();
@@ -85,23 +98,26 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
   };
   const numbered = (count: number, options: (index: number) => EmitOptions = () => ({})) =>
     Array.from({ length: count }, (_, index) => event(`event.${index + 1}`, options(index)));
-  const claim = async (reader: EventReader, limit = 100) => {
-    const claimed = await reader.claim(limit);
-    if (claimed) claims.push(claimed);
-    return claimed;
-  };
-  const typesOf = (claimed: Claim | undefined) => claimed?.events.map(({ type }) => type) ?? [];
-  const claimTypes = async (reader: EventReader, limit?: number) => typesOf(await claim(reader, limit));
+  const read = (reader: EventReader, limit = 100, lanes = EVERY_LANE) => reader.read(limit, lanes);
+  const typesOf = (events: readonly PendingEvent[]) => events.map(({ type }) => type);
+  const readTypes = async (reader: EventReader, limit?: number) => typesOf(await read(reader, limit));
   const rows = () => database.dataSource.getRepository(OutboxEventEntity).find({ order: { seq: 'ASC' } });
   const states = async () => Object.fromEntries((await rows()).map(({ type, state }) => [type, state]));
-  const fail = async (reader: EventReader, kind: 'rescheduled' | 'dead', delay = 0) => {
-    const claimed = await claim(reader, 1);
-    if (!claimed) throw new Error('There is nothing to fail.');
-    const failures = claimed.events.map(({ seq }) => ({ seq, error: 'Error: no', delay }));
-    await claimed.settle({ ...NO_OUTCOME, [kind]: failures });
+  const fail = async (store: OutboxStore, reader: EventReader, kind: 'rescheduled' | 'dead', delay = 0) => {
+    const events = await read(reader, 1);
+    if (events.length === 0) throw new Error('There is nothing to fail.');
+    const failures = events.map(({ seq, attempts }) => ({ seq, attempts, error: 'Error: no', delay }));
+    await store.settle({ ...NO_OUTCOME, [kind]: failures });
   };
-  const settleAll = async (claimed: Claim | undefined, kind: 'published' | 'returned' = 'published') => {
-    await claimed?.settle({ ...NO_OUTCOME, [kind]: claimed.events.map(({ seq }) => seq) });
+  const settleAll = (
+    store: OutboxStore,
+    events: readonly PendingEvent[],
+    kind: 'published' | 'returned' = 'published',
+  ) => store.settle({ ...NO_OUTCOME, [kind]: events.map(({ seq }) => seq) });
+  const openSeat = (store: OutboxStore, lanes = 4) => {
+    const seat = store.openSeat({ service: 'test', host: 'here', pid: 1, lanes });
+    seats.push(seat);
+    return seat;
   };
 
   return {
@@ -111,9 +127,10 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
     event,
     append,
     numbered,
-    claim,
+    read,
+    openSeat,
     typesOf,
-    claimTypes,
+    readTypes,
     rows,
     states,
     fail,

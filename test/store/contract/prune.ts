@@ -10,7 +10,7 @@ export function pruneContract({
   event,
   append,
   numbered,
-  claim,
+  read,
   rows,
   states,
   fail,
@@ -20,8 +20,8 @@ export function pruneContract({
     const publish = async (store: OutboxStore, events: NewEvent[]) => {
       await append(store, ...events);
       const reader = store.openReader();
-      for (let claimed = await claim(reader, 1_000); claimed; claimed = await claim(reader, 1_000)) {
-        await settleAll(claimed);
+      for (let found = await read(reader, 1_000); found.length > 0; found = await read(reader, 1_000)) {
+        await settleAll(store, found);
       }
     };
     const pruneAll = async (store: OutboxStore, retention: number, limit: number) => {
@@ -37,8 +37,8 @@ export function pruneContract({
       await publish(store, [...old, event('young')]);
       await append(store, event('dead', { key: 'k' }), event('failing'), event('scheduled', { delay: '1h' }));
       const reader = store.openReader();
-      await fail(reader, 'dead');
-      await fail(reader, 'rescheduled', 3_600_000);
+      await fail(store, reader, 'dead');
+      await fail(store, reader, 'rescheduled', 3_600_000);
       await append(store, event('pending'));
       const kept = (await rows()).filter(({ type }) => type !== 'young').map(({ id }) => id);
       await fixture().age(kept, 10_000_000);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../../support/outbox-app.js';
-import { NO_OUTCOME, type StoreContext } from './context.js';
+import { NO_OUTCOME, some, type StoreContext } from './context.js';
 
 export function settleContract({
   numbered,
@@ -8,32 +8,33 @@ export function settleContract({
   open,
   event,
   append,
-  claim,
-  claimTypes,
+  read,
+  readTypes,
   rows,
   states,
   settleAll,
 }: StoreContext): void {
   describe('settle', () => {
-    test('records every outcome at once, with one statement for each kind, and leaves the rest pending', async () => {
+    test('records every outcome, those published with one message and one statement for each other kind, and leaves the rest pending', async () => {
       const store = open();
       await append(store, ...numbered(9));
       const reader = store.openReader();
-      const claimed = await claim(reader);
-      const seq = (number: number) => claimed?.events[number - 1]?.seq ?? '';
+      const found = await read(reader);
+      const seq = (number: number) => found[number - 1]?.seq ?? '';
       const failed = (number: number, delay: number) => ({
         seq: seq(number),
+        attempts: 0,
         error: `Error: ${number}`,
         delay,
       });
       const before = fixture().statements.length;
-      await claimed?.settle({
+      await store.settle({
         published: [seq(1), seq(2)],
         returned: [seq(3), seq(4)],
         rescheduled: [failed(5, 3_600_000), failed(6, 3_600_000)],
         dead: [failed(7, 0), failed(8, 0)],
       });
-      expect(fixture().statements.slice(before)).toHaveLength(5);
+      expect(fixture().statements.slice(before)).toHaveLength(3);
       const shown = (await rows()).map(
         ({ state, attempts, lastError, returned, publishedAt, availableAt }) => [
           state,
@@ -56,24 +57,23 @@ export function settleContract({
         ['pending', 0, null, false, false, false],
       ]);
       reader.rewind();
-      expect(await claimTypes(reader)).toEqual(['event.9']);
+      expect(await readTypes(reader)).toEqual(['event.9']);
     });
 
     test('sends only the statements there is something for', async () => {
       const store = open();
       await append(store, ...numbered(2));
-      const claimed = await claim(store.openReader());
+      const found = await read(store.openReader());
       const before = fixture().statements.length;
-      await settleAll(claimed);
-      expect(fixture().statements.slice(before)).toHaveLength(2);
+      await settleAll(store, found);
+      expect(fixture().statements.slice(before)).toHaveLength(1);
     });
 
     test('deletes what was published when nothing is to be kept', async () => {
       const store = open({ deletePublished: true });
       await append(store, ...numbered(3));
-      const claimed = await claim(store.openReader());
-      const [first, second] = claimed?.events ?? [];
-      await claimed?.settle({
+      const [first, second] = await read(store.openReader());
+      await store.settle({
         ...NO_OUTCOME,
         published: [first?.seq ?? ''],
         returned: [second?.seq ?? ''],
@@ -86,10 +86,14 @@ export function settleContract({
       await append(store, event('a'));
       const reader = store.openReader();
       for (let attempt = 1; attempt <= 12; attempt++) {
-        const claimed = await eventually(() => claim(reader));
-        const [{ seq } = { seq: '' }] = claimed.events;
-        const failure = { seq, error: `Error: ${attempt}`, delay: 0 };
-        await claimed.settle({ ...NO_OUTCOME, [attempt === 12 ? 'dead' : 'rescheduled']: [failure] });
+        const [failing] = await eventually(async () => some(await read(reader)));
+        const failure = {
+          seq: failing?.seq ?? '',
+          attempts: attempt - 1,
+          error: `Error: ${attempt}`,
+          delay: 0,
+        };
+        await store.settle({ ...NO_OUTCOME, [attempt === 12 ? 'dead' : 'rescheduled']: [failure] });
       }
       const [row] = await rows();
       expect(row).toMatchObject({ state: 'dead', attempts: 12, lastError: 'Error: 12' });
@@ -101,14 +105,33 @@ export function settleContract({
       expect(Math.abs((times.at(-1) ?? 0) - Date.now())).toBeLessThan(60_000);
     });
 
+    test('leaves alone what somebody else has settled meanwhile, and can be repeated', async () => {
+      const store = open();
+      await append(store, ...numbered(3));
+      const [one, two, three] = await read(store.openReader());
+      const failure = (event: typeof one) => ({
+        seq: event?.seq ?? '',
+        attempts: 0,
+        error: 'Error: no',
+        delay: 0,
+      });
+      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? ''], rescheduled: [failure(two)] });
+      await store.settle({ ...NO_OUTCOME, dead: [failure(three)] });
+      const before = await rows();
+      await store.settle({ ...NO_OUTCOME, rescheduled: [failure(one), failure(two), failure(three)] });
+      await store.settle({ ...NO_OUTCOME, dead: [failure(one), failure(two), failure(three)] });
+      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? '', three?.seq ?? ''] });
+      expect(await rows()).toEqual(before);
+    });
+
     test('keeps any error text', async () => {
       const store = open();
       await append(store, event('a'));
-      const claimed = await claim(store.openReader());
+      const [found] = await read(store.openReader());
       const error = `{"quoted"}, \\ 'text', ${'long '.repeat(800)}`;
-      await claimed?.settle({
+      await store.settle({
         ...NO_OUTCOME,
-        rescheduled: [{ seq: claimed.events[0]?.seq ?? '', error, delay: 0 }],
+        rescheduled: [{ seq: found?.seq ?? '', attempts: 0, error, delay: 0 }],
       });
       expect((await rows())[0]?.lastError).toBe(error);
     });

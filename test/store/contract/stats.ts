@@ -7,7 +7,7 @@ export function statsContract({
   open,
   event,
   append,
-  claim,
+  read,
   fail,
   settleAll,
 }: StoreContext): void {
@@ -27,11 +27,11 @@ export function statsContract({
       const oldest = event('oldest');
       await append(store, event('dead'));
       const reader = store.openReader();
-      await fail(reader, 'dead');
+      await fail(store, reader, 'dead');
       await append(store, event('retried'));
-      await fail(reader, 'rescheduled', 3_600_000);
+      await fail(store, reader, 'rescheduled', 3_600_000);
       await append(store, event('published'));
-      await settleAll(await claim(reader));
+      await settleAll(store, await read(reader));
       await append(store, oldest, event('young'), event('scheduled', { delay: '1h' }));
       await fixture().age([oldest.id], 60_000);
       const { lag, ...counts } = await store.stats(100);

@@ -20,7 +20,7 @@ export const createOutbox: Migration = {
   timestamp: 1_795_219_200_000,
   name: 'CreateOutbox',
 
-  up: ({ schema, outbox, inbox, consumers, versions, outboxName }) => [
+  up: ({ schema, outbox, inbox, consumers, relays, versions, outboxName }) => [
     ...(schema ? [createSchema(schema)] : []),
     `CREATE TABLE IF NOT EXISTS ${versions} (
   version integer PRIMARY KEY,
@@ -55,6 +55,7 @@ export const createOutbox: Migration = {
 )`,
     `CREATE INDEX "${outboxName}_ready_seq" ON ${outbox} (seq) WHERE state = 'pending' AND available_at IS NULL`,
     `CREATE INDEX "${outboxName}_ready_xid" ON ${outbox} (xid) WHERE state = 'pending' AND available_at IS NULL`,
+    `CREATE INDEX "${outboxName}_ready_key" ON ${outbox} (key, seq) WHERE state = 'pending' AND available_at IS NULL`,
     `CREATE INDEX "${outboxName}_delayed" ON ${outbox} (available_at) WHERE state = 'pending' AND available_at IS NOT NULL`,
     `CREATE INDEX "${outboxName}_failed" ON ${outbox} (key, seq) WHERE errors IS NOT NULL AND state <> 'published'`,
     `CREATE INDEX "${outboxName}_dead" ON ${outbox} (seq) WHERE state = 'dead'`,
@@ -82,10 +83,21 @@ export const createOutbox: Migration = {
   stopped_at timestamptz,
   PRIMARY KEY (queue, process)
 )`,
+    `CREATE TABLE ${relays} (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  service text NOT NULL,
+  host text NOT NULL,
+  pid integer NOT NULL,
+  lanes smallint NOT NULL DEFAULT 0,
+  report jsonb NOT NULL DEFAULT '{}',
+  started_at timestamptz NOT NULL DEFAULT now(),
+  seen_at timestamptz NOT NULL DEFAULT now()
+)`,
   ],
 
-  down: ({ outbox, inbox, consumers, versions }) => [
+  down: ({ outbox, inbox, consumers, relays, versions }) => [
     `DROP TABLE ${consumers}`,
+    `DROP TABLE ${relays}`,
     `DROP TABLE ${inbox}`,
     `DROP TABLE ${outbox}`,
     `DROP TABLE ${versions}`,

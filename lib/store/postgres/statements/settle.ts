@@ -1,20 +1,25 @@
-import type { FailedAttempt } from '../../store.js';
+import type { Failure } from '../../store.js';
 import type { Tables } from '../tables.js';
 import type { Statement } from './statement.js';
+import { UNHURRIED } from './unhurried.js';
 
-/** All statements here run in the claiming transaction, on rows it has locked: nobody else can have changed them. */
+/*
+ * All of them leave alone what is not as it was when it was read: another relay may have taken over meanwhile, and an
+ * operator may have put his hand to it. They can be repeated, when the answer to the first try was lost.
+ *
+ * Numbers are sorted: two relays that settle the same rows wait for each other, but never in a circle.
+ */
 
-export function deletePublished({ outbox }: Tables, seqs: readonly string[]): Statement {
-  return { text: `DELETE FROM ${outbox} WHERE seq = ANY ($1::bigint[])`, values: [seqs] };
-}
+const list = (seqs: readonly string[]) => `'{${[...seqs].sort(bySize).join()}}'`;
 
-export function markPublished({ outbox }: Tables, seqs: readonly string[], returned: boolean): Statement {
-  return {
-    text: `UPDATE ${outbox} SET state = 'published', published_at = clock_timestamp(), available_at = NULL${returned ? ', returned = true' : ''}
-WHERE seq = ANY ($1::bigint[])`,
-    values: [seqs],
-  };
-}
+const bySize = (a: string, b: string) => a.length - b.length || (a < b ? -1 : 1);
+
+export const deletePublished = ({ outbox }: Tables, seqs: readonly string[]): string =>
+  `DELETE FROM ${outbox} WHERE seq = ANY (${list(seqs)}) AND state = 'pending' AND ${UNHURRIED}`;
+
+export const markPublished = ({ outbox }: Tables, seqs: readonly string[], returned: boolean): string =>
+  `UPDATE ${outbox} SET state = 'published', published_at = clock_timestamp()${returned ? ', returned = true' : ''}
+WHERE seq = ANY (${list(seqs)}) AND state = 'pending' AND ${UNHURRIED}`;
 
 /** How many failed attempts a row remembers. */
 const HISTORY = 10;
@@ -24,25 +29,29 @@ const failed = `attempts = o.attempts + 1, last_error = f.error,
   errors = jsonb_path_query_array(coalesce(o.errors, '[]'), '$[last - ${HISTORY - 2} to last]')
     || jsonb_build_array(jsonb_build_object('attempt', o.attempts + 1, 'at', clock_timestamp(), 'error', f.error))`;
 
+const asItWas = "o.seq = f.seq AND o.attempts = f.attempts AND o.state = 'pending'";
+
 /** The next attempt is due by the database's clock, so that no relay's own can be wrong. */
-export function reschedule({ outbox }: Tables, failures: readonly FailedAttempt[]): Statement {
+export function reschedule({ outbox }: Tables, failures: readonly Failure[]): Statement {
   return {
-    text: `UPDATE ${outbox} o
-SET ${failed}, available_at = clock_timestamp() + f.delay * interval '1 millisecond'
-FROM unnest($1::bigint[], $2::text[], $3::float8[]) AS f (seq, error, delay)
-WHERE o.seq = f.seq`,
-    values: [seqsOf(failures), errorsOf(failures), failures.map(({ delay }) => delay)],
+    text: `UPDATE ${outbox} o SET ${failed}, available_at = clock_timestamp() + f.delay * interval '1 millisecond'
+FROM unnest($1::bigint[], $2::int[], $3::text[], $4::float8[]) AS f (seq, attempts, error, delay)
+WHERE ${asItWas}`,
+    values: [...columns(failures), failures.map(({ delay }) => delay)],
   };
 }
 
-export function markDead({ outbox }: Tables, failures: readonly FailedAttempt[]): Statement {
+export function markDead({ outbox }: Tables, failures: readonly Failure[]): Statement {
   return {
     text: `UPDATE ${outbox} o SET state = 'dead', ${failed}
-FROM unnest($1::bigint[], $2::text[]) AS f (seq, error)
-WHERE o.seq = f.seq`,
-    values: [seqsOf(failures), errorsOf(failures)],
+FROM unnest($1::bigint[], $2::int[], $3::text[]) AS f (seq, attempts, error)
+WHERE ${asItWas}`,
+    values: columns(failures),
   };
 }
 
-const seqsOf = (failures: readonly FailedAttempt[]) => failures.map(({ seq }) => seq);
-const errorsOf = (failures: readonly FailedAttempt[]) => failures.map(({ error }) => error);
+const columns = (failures: readonly Failure[]) => [
+  failures.map(({ seq }) => seq),
+  failures.map(({ attempts }) => attempts),
+  failures.map(({ error }) => error),
+];

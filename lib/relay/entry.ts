@@ -1,0 +1,22 @@
+import type { PendingEvent } from '../store/store.js';
+import type { Pass } from './pass.js';
+
+/** An event between the table and the broker's answer on record. */
+export class Entry {
+  /** Its place in the outbox. A double holds every number up to 2^53, and no table gets there. */
+  readonly at: number;
+  /** On its way: published, and not answered yet. */
+  isSent = false;
+  /** When it was sent, by the monotonic clock, in milliseconds. */
+  sentAt = 0;
+  /** The broker has answered, which is to be recorded. */
+  isAnswered = false;
+
+  constructor(
+    readonly event: PendingEvent,
+    /** Who wants to know what becomes of it. */
+    readonly pass?: Pass | undefined,
+  ) {
+    this.at = Number(event.seq);
+  }
+}

@@ -1,0 +1,204 @@
+import type { EventPublisher, PublishOutcome } from '../broker/publisher.js';
+import type { PendingEvent } from '../store/store.js';
+import { Entry } from './entry.js';
+import { Fifo } from './fifo.js';
+import { KeyQueues } from './key-queues.js';
+import type { Pass } from './pass.js';
+
+export interface StreamSettings {
+  /** Published but unanswered events at most. */
+  readonly window: number;
+  /** Milliseconds the broker has to answer. */
+  readonly publishTimeout: number;
+}
+
+export interface StreamHooks {
+  /** Whether publishing makes sense this moment. */
+  mayPublish(): boolean;
+  /** The broker's answer to an event, exactly one for each that was sent. */
+  answered(entry: Entry, outcome: PublishOutcome): void;
+}
+
+/** Events written to the channel at once: enough to be cheap, few enough not to hold up the answers. */
+const MOST_AT_ONCE = 500;
+/** Bytes of payload kept in memory, beyond which nothing more is taken in. */
+const ENOUGH_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The events in memory, on their way from the table to the broker: published in the order they came, as many at once as
+ * the window allows, of a key one at a time. What is here is neither lost nor marked if the process dies; it is pending.
+ */
+export class Stream {
+  private readonly known = new Map<string, Entry>();
+  private readonly ready = new Fifo<Entry>();
+  private readonly keys = new KeyQueues();
+  private bytes = 0;
+  private sentCount = 0;
+  private isPumpDue = false;
+
+  constructor(
+    private readonly publisher: EventPublisher,
+    private readonly settings: StreamSettings,
+    private readonly hooks: StreamHooks,
+  ) {}
+
+  /** Published and not answered yet. */
+  get sent(): number {
+    return this.sentCount;
+  }
+
+  /** Events between the table and their outcome on record. */
+  get size(): number {
+    return this.known.size;
+  }
+
+  /** Whether more would only lie about. */
+  get isFull(): boolean {
+    return this.known.size - this.sentCount >= this.settings.window || this.bytes >= ENOUGH_BYTES;
+  }
+
+  /** What to read next, of a key that has more in the table than is worth keeping here. */
+  get wanted(): KeyQueues['wanted'] {
+    return this.keys.wanted;
+  }
+
+  /** Up to here nothing is left in the table that nobody has in hand; but for what `covered` says. */
+  floor(covered: string): string {
+    let floor = Math.min(Number(covered), this.keys.floor);
+    for (const { at } of this.known.values()) floor = Math.min(floor, at - 1);
+    return String(floor);
+  }
+
+  /** Whether an event of these is between the table and its outcome on record. */
+  has(which: (event: PendingEvent) => boolean): boolean {
+    for (const { event } of this.known.values()) if (which(event)) return true;
+    return false;
+  }
+
+  /** Takes in what was read; those that are here already are the same event. */
+  add(events: readonly PendingEvent[], pass?: Pass): void {
+    for (const event of events) this.addOne(event, pass);
+    this.pumpSoon();
+  }
+
+  /** Takes in what was read of a key; `all`: there is no more of it. */
+  addOfKey(key: string, events: readonly PendingEvent[], all: boolean): void {
+    const entries = events.filter((event) => !this.isKnown(event)).map((event) => this.remember(event));
+    const next = this.keys.filled(key, entries, all);
+    if (next) this.ready.push(next);
+    this.pumpSoon();
+  }
+
+  /** Publishes what can be published now. */
+  pump(): void {
+    while (this.ready.length > 0 && this.hooks.mayPublish()) {
+      const room = this.settings.window - this.sentCount;
+      if (room <= 0) return;
+      this.send(this.ready.take(Math.min(room, MOST_AT_ONCE)));
+    }
+  }
+
+  /** The event is through: the next one of its key may go. */
+  passed(entry: Entry): void {
+    const { key } = entry.event;
+    const next = key === null ? undefined : this.keys.passed(key, entry);
+    if (!next) return;
+    this.ready.push(next);
+    this.pumpSoon();
+  }
+
+  /** The event has failed: nothing of its key may pass until that is on record. */
+  failed(entry: Entry): void {
+    const { key } = entry.event;
+    if (key !== null) for (const waited of this.keys.failed(key, entry)) this.forget(waited);
+  }
+
+  /** The failure is on record; `goesOn`: its key need not wait for it. */
+  failureRecorded(entry: Entry, goesOn: boolean): void {
+    const { key } = entry.event;
+    if (key !== null) this.keys.recorded(key, entry, goesOn);
+  }
+
+  /** The event is not pending any more, or whoever reads it next is to take it for a new one. */
+  forget(entry: Entry): void {
+    if (this.known.get(entry.event.seq) !== entry) return;
+    this.known.delete(entry.event.seq);
+    this.bytes -= entry.event.body.length;
+  }
+
+  /** Gives up an event of unknown fate, and what waited behind it. They are still pending. */
+  giveUp(entry: Entry): void {
+    const { key } = entry.event;
+    const waited = key === null ? [] : this.keys.drop(key);
+    for (const each of [entry, ...waited]) this.forget(each);
+    for (const { pass } of waited) pass?.left();
+  }
+
+  /** Gives up everything of these slots that has not been sent. It is still pending. */
+  clear(isMeant: (slot: number) => boolean = () => true): void {
+    for (const entry of this.ready.clear()) if (!isMeant(entry.event.slot)) this.ready.push(entry);
+    this.keys.clear(isMeant);
+    for (const entry of this.known.values()) {
+      if (!entry.isSent && !entry.isAnswered && isMeant(entry.event.slot)) this.leaveInTable(entry);
+    }
+  }
+
+  private addOne(event: PendingEvent, pass: Pass | undefined): void {
+    if (this.isKnown(event)) return;
+    const entry = this.remember(event, pass);
+    const when = event.key === null ? 'now' : this.keys.offer(event.key, entry, this.leaveInTable);
+    if (when === 'never') return this.forget(entry);
+    pass?.entered();
+    if (when === 'now') this.ready.push(entry);
+  }
+
+  private readonly leaveInTable = (entry: Entry): void => {
+    this.forget(entry);
+    entry.pass?.left();
+  };
+
+  /** A retry is the same row with another number of attempts behind it. */
+  private isKnown({ seq, attempts }: PendingEvent): boolean {
+    return this.known.get(seq)?.event.attempts === attempts;
+  }
+
+  private remember(event: PendingEvent, pass?: Pass): Entry {
+    const entry = new Entry(event, pass);
+    const before = this.known.get(event.seq);
+    if (before) this.forget(before);
+    this.known.set(event.seq, entry);
+    this.bytes += event.body.length;
+    return entry;
+  }
+
+  private send(entries: readonly Entry[]): void {
+    this.sentCount += entries.length;
+    const now = performance.now();
+    for (const entry of entries) {
+      entry.isSent = true;
+      entry.sentAt = now;
+    }
+    const events = entries.map(({ event }) => event);
+    this.publisher.publish(events, this.settings.publishTimeout, (index, outcome) => {
+      this.answered(entries[index] as Entry, outcome);
+    });
+  }
+
+  private answered(entry: Entry, outcome: PublishOutcome): void {
+    this.sentCount--;
+    entry.isSent = false;
+    entry.isAnswered = true;
+    this.hooks.answered(entry, outcome);
+    this.pumpSoon();
+  }
+
+  /** Answers come in bursts; after each, what they have made room for leaves together. */
+  private pumpSoon(): void {
+    if (this.isPumpDue) return;
+    this.isPumpDue = true;
+    queueMicrotask(() => {
+      this.isPumpDue = false;
+      this.pump();
+    });
+  }
+}

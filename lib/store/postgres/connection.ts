@@ -1,0 +1,89 @@
+import type { QueryRunner } from 'typeorm';
+import type { Statement } from './statements/statement.js';
+
+interface QueryConfig {
+  readonly text: string;
+  readonly values?: unknown[];
+  readonly rowMode?: 'array';
+  readonly query_timeout: number;
+}
+
+interface QueryResult {
+  readonly rows: unknown[];
+}
+
+/** The driver's client, as far as it is used. */
+export interface PostgresClient {
+  query(config: QueryConfig): Promise<QueryResult | QueryResult[]>;
+  once(event: 'error' | 'end', listener: (error?: Error) => void): void;
+  on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): void;
+}
+
+/** One connection of the relay's pool, in the hands of one part of it. */
+export class Connection {
+  private readonly lost = new Set<(error: Error) => void>();
+  private over = false;
+
+  constructor(
+    private readonly runner: QueryRunner,
+    private readonly client: PostgresClient,
+    private readonly patience: number,
+  ) {
+    client.once('error', (error) => this.end(error));
+    client.once('end', () => this.end(new Error('The connection to the database has ended.')));
+  }
+
+  /** Called once if the connection ends before it is released. */
+  onLost(listener: (error: Error) => void): void {
+    this.lost.add(listener);
+  }
+
+  onNotification(listener: (channel: string) => void): void {
+    this.client.on('notification', ({ channel }) => listener(channel));
+  }
+
+  async run<Row>({ text, values }: Statement, rowMode?: 'array'): Promise<Row[]> {
+    const result = await this.client.query({
+      text,
+      values: [...values],
+      query_timeout: this.patience,
+      ...(rowMode && { rowMode }),
+    });
+    return (result as QueryResult).rows as Row[];
+  }
+
+  /**
+   * Several statements in one message: one round trip and, unless they say otherwise, one transaction, in which `SET
+   * LOCAL` counts. They cannot have parameters. Resolves to the rows of each.
+   */
+  async script(statements: readonly string[], rowMode?: 'array'): Promise<unknown[][]> {
+    const results = await this.client.query({
+      text: statements.join(';\n'),
+      query_timeout: this.patience,
+      ...(rowMode && { rowMode }),
+    });
+    return [results].flat().map(({ rows }) => rows);
+  }
+
+  /** Back to the pool, in a state that does not matter to whoever gets it next. */
+  async release(): Promise<void> {
+    this.over = true;
+    await this.runner.release();
+  }
+
+  /** Ends it: for a connection that is broken, or whose session holds what must be let go. */
+  async destroy(): Promise<void> {
+    this.over = true;
+    // A query runner that is released with an error has its pool throw the connection away.
+    await (
+      this.runner as QueryRunner & { releasePostgresConnection(error?: Error): Promise<void> }
+    ).releasePostgresConnection(new Error('The outbox is done with this connection.'));
+  }
+
+  private end(error: Error | undefined): void {
+    if (this.over) return;
+    this.over = true;
+    for (const listener of this.lost)
+      listener(error ?? new Error('The connection to the database was lost.'));
+  }
+}
