@@ -21,7 +21,8 @@ export function assertPatterns(handler: string, patterns: readonly string[]): vo
   }
 }
 
-const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
+/** All options there are. */
+export const HANDLER_OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
   'queue',
   'prefetch',
   'concurrency',
@@ -36,7 +37,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions>([
 ]);
 
 export function assertKnown(handler: string, options: OnEventOptions): void {
-  const unknown = Object.keys(options).find((option) => !OPTIONS.has(option));
+  const unknown = Object.keys(options).find((option) => !HANDLER_OPTIONS.has(option));
   if (unknown !== undefined) throw new InvalidHandlerError(handler, `"${unknown}" is not an option.`);
 }
 

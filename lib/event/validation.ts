@@ -71,11 +71,18 @@ interface ValidatorError {
 
 /** What class-validator has against an instance of a class with rules. */
 export async function brokenRules(payload: object): Promise<PayloadIssue[]> {
-  const { validate } = createRequire(import.meta.url)('class-validator') as {
-    validate(this: void, payload: object): Promise<ValidatorError[]>;
-  };
+  const { validate } = (validator ??= loadValidator());
   return (await validate(payload)).flatMap((error) => issuesOf(error, ''));
 }
+
+interface Validator {
+  validate(this: void, payload: object): Promise<ValidatorError[]>;
+}
+
+let validator: Validator | undefined;
+
+/** An optional peer: who has rules has it. */
+const loadValidator = () => createRequire(import.meta.url)('class-validator') as Validator;
 
 function issuesOf(
   { property, constraints = {}, children = [] }: ValidatorError,

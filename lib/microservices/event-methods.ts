@@ -1,6 +1,7 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { EventContext } from '../consume/event-context.js';
 import type { BroughtHandler, ForeseenHandler } from '../consume/handler-intake.js';
+import { HANDLER_OPTIONS } from '../consume/handler-checks.js';
 import { resultOf } from '../consume/nest-contexts.js';
 import type { OnEventOptions } from '../consume/on-event.decorator.js';
 import { matchesPattern } from '../event/pattern.js';
@@ -53,11 +54,6 @@ async function invoke(
   }
 }
 
-const OPTIONS: ReadonlyArray<keyof OnEventOptions> = [
-  ...(['queue', 'prefetch', 'concurrency', 'timeout', 'retry'] as const),
-  ...(['expiration', 'broadcast', 'exchange'] as const),
-];
-
 /** What is to come of methods that Nest has not registered yet. */
 export const foreseen = (methods: readonly PatternMethod[]): ForeseenHandler[] =>
   methods.flatMap(({ name, patterns, extras }) => {
@@ -65,6 +61,13 @@ export const foreseen = (methods: readonly PatternMethod[]): ForeseenHandler[] =
     return types.length === 0 ? [] : [{ name, patterns: types, options: optionsAmong(extras) }];
   });
 
-/** Other transports may find something for them among the extras, too. */
+/**
+ * Other transports may find something for them among the extras, too. What a method is called with is Nest's own business
+ * here, and which outbox its events come from the strategy's.
+ */
 const optionsAmong = (extras: object): OnEventOptions =>
-  Object.fromEntries(Object.entries(extras).filter(([name]) => OPTIONS.includes(name as never)));
+  Object.fromEntries(Object.entries(extras).filter(([name]) => OPTIONS.has(name)));
+
+const OPTIONS: ReadonlySet<string> = new Set(
+  [...HANDLER_OPTIONS].filter((name) => !['schema', 'batch', 'outbox'].includes(name)),
+);

@@ -124,6 +124,12 @@ export class Events {
     throw new SyntaxError('grumble');
   }
 
+  @EventPattern('kept', { inbox: true, prefetch: 1 })
+  kept(_payload: unknown, @Ctx() context: unknown): void {
+    const { manager } = context as EventContext;
+    noted('kept', manager.queryRunner?.isTransactionActive, context);
+  }
+
   @EventPattern('ours', OUTBOX_TRANSPORT)
   ours(payload: unknown): void {
     noted('ours', payload);

@@ -127,6 +127,17 @@ describe('an @EventPattern() method', () => {
     expect(new Set(found.map(({ payload }) => (payload as { number: number }).number)).size).toBe(2);
   });
 
+  test('with an inbox is handled once, in a transaction', async () => {
+    const messageId = await stage.publish('kept');
+    await stage.publish('kept', {}, { messageId });
+    const next = await stage.publish('kept');
+    const found = await callsOf('kept', 2);
+    expect(found.map(({ payload, context }) => [payload, context?.id])).toEqual([
+      [true, messageId],
+      [true, next],
+    ]);
+  });
+
   test('that two controllers inherit is a handler of each', async () => {
     await stage.publish('inherited', { n: 1 });
     await callsOf('North');

@@ -17,5 +17,7 @@ export class TcpProxy {
   /** Nothing gets through, and nobody is told; until `flow()`, when all of it does. */
   stall(): void;
   flow(): void;
+  /** New connections go to another server. Those that stand stay. */
+  retarget(target: string): void;
   close(): Promise<void>;
 }

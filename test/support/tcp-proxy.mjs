@@ -50,6 +50,11 @@ export class TcpProxy {
     for (const pair of this.#pairs) for (const socket of pair) socket.resume();
   }
 
+  /** New connections go to another server. Those that stand stay. */
+  retarget(target) {
+    this.#target = new URL(target);
+  }
+
   async close() {
     const closed = once(this.#server, 'close');
     this.#server.close();

@@ -158,7 +158,8 @@ function serverCommand({
       ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     options: spawnOptions(surroundings),
-    readyText: 'ready to accept connections',
+    // A standby says "read-only connections".
+    readyText: 'ready to accept',
   };
 }
 
