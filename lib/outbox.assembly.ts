@@ -7,6 +7,7 @@ import { Consumers } from './consume/consumers.js';
 import { InboxRoom } from './consume/inbox-room.js';
 import { MessageReader } from './consume/payload/message-reader.js';
 import { AmbientTransaction } from './emit/ambient-transaction.js';
+import { Announcer } from './emit/announcer.js';
 import { clsTransactions } from './emit/nestjs-cls.js';
 import { OutboxService } from './emit/outbox.service.js';
 import { TransactionHooks, type Emission } from './emit/transaction-hooks.js';
@@ -39,6 +40,7 @@ export interface OutboxParts {
   readonly broker: RabbitMq;
   readonly topology: PlanSettings & { readonly urls: readonly string[] };
   readonly hooks: TransactionHooks;
+  readonly announcer: Announcer;
   readonly service: OutboxService;
   readonly relay: OutboxRelay;
   readonly pruner: Job | undefined;
@@ -104,6 +106,9 @@ export async function assemble(
   };
   const outboxRelay = new OutboxRelay(store, broker.publisher, settings, registry, logger, lifecycle);
   wakeUp.onSignal(() => tracing.untraced(() => outboxRelay.wake()));
+  const announcer = new Announcer(() => store.notify(), new Logger('Outbox'));
+  if (relay.wakeUp === 'auto')
+    wakeUp.onSignal(() => tracing.untraced(() => outboxRelay.isAlone || announcer.announce()));
   return {
     options,
     lifecycle,
@@ -117,6 +122,7 @@ export async function assemble(
       urls: rabbitmq.url,
     },
     hooks,
+    announcer,
     service: new OutboxService(
       target,
       store,
@@ -227,13 +233,14 @@ export async function halt({ options, relay, consumers }: OutboxParts): Promise<
 
 /** Waits for what is running, up to `shutdownTimeout`, gives the rest back, and lets go of every connection. */
 export async function close(parts: OutboxParts): Promise<void> {
-  const { options, store, broker, hooks, relay, pruner, consumers } = parts;
+  const { options, store, broker, hooks, announcer, relay, pruner, consumers } = parts;
   await Promise.all([
     consumers.close(options.shutdownTimeout),
     relay.finished(options.shutdownTimeout),
     pruner?.stop(),
   ]);
   await broker.close();
+  announcer.close();
   await store.close();
   hooks.close();
 }

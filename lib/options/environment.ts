@@ -22,6 +22,7 @@ const VARIABLES: Readonly<Record<string, readonly [path: string, kind: Kind]>> =
   OUTBOX_BATCH_SIZE: ['relay.batchSize', 'number'],
   OUTBOX_WINDOW: ['relay.window', 'number'],
   OUTBOX_LANES: ['relay.lanes', 'number'],
+  OUTBOX_WAKE_UP: ['relay.wakeUp', 'text'],
   OUTBOX_PUBLISH_TIMEOUT: ['relay.publishTimeout', 'duration'],
   OUTBOX_RELAY_ATTEMPTS: ['relay.retry.attempts', 'number'],
   OUTBOX_ON_DEAD: ['relay.onDead', 'text'],

@@ -109,6 +109,12 @@ export interface RelayOptions {
    * many relays can work at once. Default 16.
    */
   lanes?: number;
+  /**
+   * How relays of other processes learn of an event. `'auto'`: they are notified after its transaction has committed, as
+   * far as the database lets them hear it, and poll besides. `'poll'`: they poll; nobody is notified. The relay of the same
+   * process is woken at once in either case. Default `'auto'`.
+   */
+  wakeUp?: 'auto' | 'poll';
   /** How long a batch waits for its confirms; what is unconfirmed then stays pending. Default `'10s'`. */
   publishTimeout?: Duration;
   retry?: RelayRetryOptions;

@@ -107,6 +107,7 @@ const relay = group({
   lanes: z
     .literal([1, 2, 4, 8, 16, 32, 64, 128, 256], { error: 'must be a power of two from 1 to 256' })
     .default(16),
+  wakeUp: choice('auto', 'poll').default('auto'),
   publishTimeout: duration(100, 600_000).default(10_000),
   retry: group({
     attempts: integer(1, 1_000).default(20),

@@ -11,12 +11,14 @@ import { Breaker } from './breaker.js';
 import { becomeReady } from './isolation.js';
 import { showTimer, type JobRegistry } from './jobs.js';
 import { LaneKeeper } from './lane-keeper.js';
+import { Listener } from './listener.js';
 import { Pass } from './pass.js';
 import { Pipeline, type PipelineSettings } from './pipeline.js';
 import { addCounts, NOTHING, type RelayCounts, type RelayStats } from './relay-stats.js';
 
 export interface RelaySettings extends PipelineSettings {
   readonly announcement: RelayAnnouncement;
+  readonly wakeUp: 'auto' | 'poll';
   /** Milliseconds. */
   readonly pollInterval: number;
   /** Milliseconds after which the database frees the lanes of a process that does not move. */
@@ -39,6 +41,7 @@ export class OutboxRelay {
   private readonly pipeline: Pipeline;
   private readonly keeper: LaneKeeper;
   private readonly attendance: Attendance;
+  private readonly listener: Listener;
   /** Rung when there may be rows. */
   private readonly work = new Bell();
   /** Rung when there may be room: answers came, the broker is back, the relay was resumed, lanes were gained. */
@@ -77,6 +80,7 @@ export class OutboxRelay {
       takesPart: () => this.takesPart,
       trouble: (error) => this.troubled(error),
     });
+    this.listener = new Listener(store, () => this.wake(), logger);
     const hooks = {
       mayPublish: () => this.mayPublish(),
       trouble: (error: Error) => this.troubled(error),
@@ -93,6 +97,7 @@ export class OutboxRelay {
     if (!this.isStopped) return;
     this.isStopped = false;
     this.attendance.begin();
+    if (this.settings.wakeUp === 'auto') this.listener.start();
     this.feeding = this.feed();
   }
 
@@ -108,7 +113,7 @@ export class OutboxRelay {
     const inTime = await settledWithin(this.finish(), timeout);
     if (inTime) return true;
     this.pipeline.abandon();
-    await this.keeper.abandon();
+    await Promise.all([this.keeper.abandon(), this.listener.stop()]);
     return false;
   }
 
@@ -156,6 +161,11 @@ export class OutboxRelay {
         await this.pipeline.quiet();
       }
     });
+  }
+
+  /** Whether this relay works all lanes: nobody else has to hear of an event. */
+  get isAlone(): boolean {
+    return this.keeper.lanes.isComplete;
   }
 
   /** What this relay has done since it was made. */
@@ -291,6 +301,6 @@ export class OutboxRelay {
     await this.feeding;
     await this.attendance.ended();
     await this.pipeline.quiet();
-    await this.keeper.standUp();
+    await Promise.all([this.keeper.standUp(), this.listener.stop()]);
   }
 }

@@ -29,6 +29,12 @@ export interface OutboxStore {
    */
   settle(settlement: Settlement): Promise<void>;
 
+  /** Tells those who listen, in whatever process, that something was committed. */
+  notify(): Promise<void>;
+
+  /** Calls `heard` at every notification, from now on. Rejects if that is not possible now. */
+  listen(heard: () => void): Promise<Listening>;
+
   /**
    * Deletes published rows older than `retention` ms, step by step: each step looks at up to `limit` rows, in a short
    * transaction of its own, and yields the number deleted. Never touches a row that was not published.
@@ -90,6 +96,15 @@ export interface RelaySeat {
   leave(): Promise<void>;
   /** Called when the seat was lost without having been left. */
   onLost(listener: (error: Error) => void): void;
+}
+
+/** An open ear. */
+export interface Listening {
+  /** Whether a notification of our own comes back within `timeout` ms: listening alone does not prove it. */
+  hears(timeout: number): Promise<boolean>;
+  /** Called when it ends without having been closed. */
+  onLost(listener: (error: Error) => void): void;
+  close(): Promise<void>;
 }
 
 export interface RelayCensus {

@@ -24,6 +24,7 @@ describe('resolveOptions', () => {
         batchSize: 500,
         window: 2_000,
         lanes: 16,
+        wakeUp: 'auto',
         publishTimeout: 10_000,
         retry: {
           attempts: 20,

@@ -29,6 +29,7 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_BATCH_SIZE', '100', 'relay.batchSize', 100],
   ['OUTBOX_WINDOW', '4000', 'relay.window', 4_000],
   ['OUTBOX_LANES', '64', 'relay.lanes', 64],
+  ['OUTBOX_WAKE_UP', 'poll', 'relay.wakeUp', 'poll'],
   ['OUTBOX_PUBLISH_TIMEOUT', '5s', 'relay.publishTimeout', 5_000],
   ['OUTBOX_RELAY_ATTEMPTS', '3', 'relay.retry.attempts', 3],
   ['OUTBOX_ON_DEAD', 'continue', 'relay.onDead', 'continue'],

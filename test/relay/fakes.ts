@@ -22,6 +22,7 @@ export const SETTINGS: RelaySettings = {
   attempts: 3,
   backoff: { delay: 1, factor: 1, maxDelay: 1, jitter: 'none' },
   onDead: 'park',
+  wakeUp: 'poll',
   announcement: { service: 'test', host: 'here', pid: 1, lanes: 1 },
 };
 

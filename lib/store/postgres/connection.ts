@@ -38,8 +38,8 @@ export class Connection {
     this.lost.add(listener);
   }
 
-  onNotification(listener: (channel: string) => void): void {
-    this.client.on('notification', ({ channel }) => listener(channel));
+  onNotification(listener: (channel: string, payload: string) => void): void {
+    this.client.on('notification', ({ channel, payload = '' }) => listener(channel, payload));
   }
 
   async run<Row>({ text, values }: Statement, rowMode?: 'array'): Promise<Row[]> {

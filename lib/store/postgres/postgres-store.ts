@@ -2,12 +2,14 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import type { NewEvent } from '../../event/envelope.js';
 import type {
   EventReader,
+  Listening,
   OutboxStore,
   RelayAnnouncement,
   RelaySeat,
   Settlement,
   StoreStats,
 } from '../store.js';
+import { Notifications } from './notifications.js';
 import { PostgresReader } from './postgres-reader.js';
 import { PostgresSeat } from './postgres-seat.js';
 import { PostgresSettler } from './postgres-settler.js';
@@ -36,6 +38,7 @@ const BEFORE_ALL = '0';
 export class PostgresStore implements OutboxStore {
   private readonly connections: RelayConnections;
   private readonly settler: PostgresSettler;
+  private readonly notifications: Notifications;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -43,6 +46,7 @@ export class PostgresStore implements OutboxStore {
   ) {
     this.connections = new RelayConnections(dataSource, settings.idleTimeout);
     this.settler = new PostgresSettler(this.connections, settings);
+    this.notifications = new Notifications(this.connections, settings.tables);
   }
 
   prepare(): Promise<void> {
@@ -67,6 +71,14 @@ export class PostgresStore implements OutboxStore {
 
   settle(settlement: Settlement): Promise<void> {
     return this.settler.settle(settlement);
+  }
+
+  notify(): Promise<void> {
+    return this.notifications.notify();
+  }
+
+  listen(heard: () => void): Promise<Listening> {
+    return this.notifications.listen(heard);
   }
 
   openReader(): EventReader {
