@@ -16,13 +16,14 @@ export interface EventName {
  * key; the emitter tells how many of each it has committed.
  */
 export class Ledger {
-  readonly inversions: ReadonlyArray<EventName & { after: number }>;
+  readonly inversions: ReadonlyArray<EventName & { after: { number: number } }>;
   /** Events that arrived though their transaction was rolled back. */
   readonly phantoms: EventName[];
   /** Different events that have arrived. */
   readonly arrived: number;
-  /** When the last of them did. */
+  /** When the last of them did. As all times here, in milliseconds since the ledger was opened. */
   readonly lastArrival: number;
+  readonly now: number;
   readonly faults: readonly Fault[];
   /** How many events are committed. */
   readonly events: number;
@@ -35,6 +36,6 @@ export class Ledger {
     lost: EventName[];
     duplicates: EventName[];
     unexplained: EventName[];
-    inversions: ReadonlyArray<EventName & { after: number }>;
+    inversions: ReadonlyArray<EventName & { after: { number: number } }>;
   };
 }

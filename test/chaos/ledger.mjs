@@ -5,17 +5,22 @@
 export class Ledger {
   /** Key → event → its deliveries. */
   #deliveries = new Map();
-  /** Key → highest number delivered so far. */
+  /** Key → the event with the highest number delivered so far. */
   #highest = new Map();
   #committed = new Map();
   #faults = [];
+  #began = Date.now();
   inversions = [];
   /** Events that arrived though their transaction was rolled back. */
   phantoms = [];
   /** Different events that have arrived. */
   arrived = 0;
-  /** When the last of them did. */
-  lastArrival = Date.now();
+  /** When the last of them did. As all times here, in milliseconds since the ledger was opened. */
+  lastArrival = 0;
+
+  get now() {
+    return Date.now() - this.#began;
+  }
 
   /** How many events of a key are committed by now. */
   committed(key, count) {
@@ -26,24 +31,26 @@ export class Ledger {
     return this.#deliveries.get(key)?.has(number) ?? false;
   }
 
-  delivered(key, number, by) {
-    const at = Date.now();
+  /** `emitted`, by the clock of the day, is shown with what is wrong. */
+  delivered(key, number, by, emitted = Number.NaN) {
+    const at = this.now;
+    const delivery = { number, by, at, emitted: emitted - this.#began };
     const ofKey = this.#deliveries.get(key) ?? new Map();
     this.#deliveries.set(key, ofKey);
     const before = ofKey.get(number);
-    if (before) return before.push({ by, at });
-    ofKey.set(number, [{ by, at }]);
+    if (before) return before.push(delivery);
+    ofKey.set(number, [delivery]);
     this.arrived++;
     this.lastArrival = at;
-    return this.#firstTime(key, number, by, at);
+    return this.#firstTime(key, delivery);
   }
 
   /**
    * `by` is whom it was done to. Give it an `end` when it is over. `margin`: milliseconds around it within which what its
    * victim published was in flight: a publish before it was perhaps not on record yet, one after it was on its way.
    */
-  fault(kind, by, { margin, end = Date.now() }) {
-    const fault = { kind, by, start: Date.now(), end, margin };
+  fault(kind, by, { margin, end = this.now }) {
+    const fault = { kind, by, start: this.now, end, margin };
     this.#faults.push(fault);
     return fault;
   }
@@ -76,10 +83,11 @@ export class Ledger {
     };
   }
 
-  #firstTime(key, number, by, at) {
-    const highest = this.#highest.get(key) ?? 0;
-    if (number > highest) this.#highest.set(key, number);
-    else this.inversions.push({ key, number, after: highest, by, at });
+  #firstTime(key, delivery) {
+    const highest = this.#highest.get(key);
+    if (highest && delivery.number < highest.number)
+      this.inversions.push({ key, ...delivery, after: highest });
+    else this.#highest.set(key, delivery);
   }
 
   #lost() {

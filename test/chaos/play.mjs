@@ -4,7 +4,7 @@ import { Random } from './random.mjs';
 import { resolvePostgres } from '../support/postgres.mjs';
 import { resolveRabbitMq } from '../support/rabbitmq.mjs';
 
-const SHOWN = 10;
+const SHOWN = 20;
 
 /** Plays a scenario and judges it. `violations` are what must not be, in words. */
 export async function play(url, name, settings) {
@@ -34,8 +34,14 @@ async function sharedServers() {
   };
 }
 
-function judge(name, seed, ledger, { violations }) {
+function judge(name, seed, ledger, outcome) {
   const { lost, duplicates, unexplained, inversions } = ledger.verdict();
+  const violations = [
+    ...inWords('lost', lost),
+    ...inWords('arrived again, and nothing explains it', unexplained),
+    ...inWords('out of order', inversions),
+    ...outcome.violations,
+  ];
   console.table(ledger.faultCounts());
   return {
     report: {
@@ -48,12 +54,7 @@ function judge(name, seed, ledger, { violations }) {
       unexplained: unexplained.length,
       inversions: inversions.length,
     },
-    violations: [
-      ...inWords('lost', lost),
-      ...inWords('arrived again, and nothing explains it', unexplained),
-      ...inWords('out of order', inversions),
-      ...violations,
-    ],
+    violations: violations.length > 0 ? [...timeline(ledger), ...violations] : [],
   };
 }
 
@@ -61,3 +62,7 @@ function inWords(what, cases) {
   const shown = cases.slice(0, SHOWN).map((one) => `${what}: ${JSON.stringify(one)}`);
   return cases.length > SHOWN ? [...shown, `${what}: ${cases.length - SHOWN} more`] : shown;
 }
+
+/** What was done to whom, to see what went wrong by it. */
+const timeline = ({ faults }) =>
+  faults.map(({ kind, by, start, end }) => `${start} to ${end} ms: ${by} ${kind}`);

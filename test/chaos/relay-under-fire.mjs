@@ -91,7 +91,7 @@ export class RelayUnderFire {
     this.#busy = true;
     const fault = this.#ledger.fault(kind, this.name, { margin: this.margin, end: Infinity });
     await work();
-    fault.end = Date.now();
+    fault.end = this.#ledger.now;
     this.#busy = false;
   }
 

@@ -60,11 +60,11 @@ export class Sinks {
   }
 
   #enter({ content, fields, properties }) {
-    const { key, number, doomed } = JSON.parse(content.toString());
+    const { key, number, doomed, emitted } = JSON.parse(content.toString());
     if (doomed) this.#ledger.phantoms.push({ key, number });
     // Delivered once more because our ack was lost: not published once more.
     else if (!fields.redelivered || !this.#ledger.has(key, number)) {
-      this.#ledger.delivered(key, number, properties.appId);
+      this.#ledger.delivered(key, number, properties.appId, emitted);
     }
   }
 }

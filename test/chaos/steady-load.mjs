@@ -63,6 +63,6 @@ export class SteadyLoad {
 
   async #underWay() {
     const total = await this.progress();
-    return Date.now() - this.#ledger.lastArrival > 30_000 ? 0 : total - this.#ledger.arrived;
+    return this.#ledger.now - this.#ledger.lastArrival > 30_000 ? 0 : total - this.#ledger.arrived;
   }
 }

@@ -64,7 +64,7 @@ function eventOf(key, number, doomed) {
   const kind = plan.kinds.find(({ from, to, share }) => key >= from && key < to && random.chance(share));
   const { type = 'chaos.event', exchange } = kind ?? {};
   const options = { id: randomUUID(), key: `key-${key}`, ...(exchange && { exchange }) };
-  return { type, payload: { key, number, doomed }, options };
+  return { type, payload: { key, number, doomed, emitted: Date.now() }, options };
 }
 
 async function attempt(events, slow, doomed) {

@@ -77,7 +77,7 @@ async function suffer({ kind, seconds, begin, end }, patience, { relay, memory, 
   await sleep(seconds * 1_000);
   await end();
   const recovery = await load.untilFullRate();
-  fault.end = Date.now();
+  fault.end = ledger.now;
   await load.untilCaughtUp();
   const growth = Math.max(0, memory.highest - before) / MEGABYTE;
   log(`${kind}: full rate again ${recovery} ms after its end, the relay grew by ${growth.toFixed(1)} MB`);

@@ -67,7 +67,7 @@ async function suffer(kind, restart, { relay, ledger }) {
   const fault = ledger.fault(kind, relay.name, { margin: MARGIN, end: Infinity });
   await restart();
   const back = Date.now();
-  fault.end = back;
+  fault.end = ledger.now;
   const arrived = ledger.arrived;
   while (ledger.arrived === arrived && Date.now() - back < 60_000) await sleep(20);
   return Date.now() - back;

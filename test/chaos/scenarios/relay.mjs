@@ -117,7 +117,7 @@ async function making(goesOn, crowd, gates, random) {
 
 /** Resolves when everything has arrived, or nothing more does. */
 async function allArrived(ledger, crowd, log) {
-  while (ledger.arrived < ledger.events && Date.now() - ledger.lastArrival < 30_000) {
+  while (ledger.arrived < ledger.events && ledger.now - ledger.lastArrival < 30_000) {
     await sleep(500);
     crowd.check();
     log(`${ledger.arrived} of ${ledger.events} arrived, ${crowd.size} relays`);
