@@ -44,7 +44,7 @@ export class Feeder {
       const { wanted } = stream;
       if (wanted) return this.feedKey(wanted, era);
       this.rescanNowAndThen();
-      const read = await this.reader.read(this.sizer.size, this.lanes());
+      const read = await this.reader.read(this.sizer.size, this.lanes);
       if (read.length > 0) this.sizer.learn(read);
       if (era !== this.era) return this.readInVain(read);
       stream.add(this.ours(read), pass);

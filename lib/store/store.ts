@@ -52,8 +52,9 @@ export interface EventReader {
   /**
    * The next events of these lanes that are pending and due, in the order they were emitted; each of them once, until
    * `rewind()`, or twice if it was scheduled. Empty: there are none at this moment. Not to be called again before it has resolved.
+   * The lanes are asked for each time it looks, so that a `rewind()` for new ones never ends in a look at the old ones.
    */
-  read(limit: number, lanes: LaneSet): Promise<PendingEvent[]>;
+  read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]>;
 
   /** The pending events of one key behind `after`, in order, up to and including the first that has failed. */
   readKey(key: string, after: string, limit: number): Promise<PendingEvent[]>;

@@ -109,10 +109,10 @@ export class FakeStore {
         covered = Number(after);
         seen = new Set([...seen].filter((mark) => Number(mark.split('/')[0]) <= covered));
       },
-      read: (limit: number, lanes: LaneSet) =>
+      read: (limit: number, lanes: () => LaneSet) =>
         looking(() => {
           const found = this.ready()
-            .filter(({ event, attempts }) => !seen.has(`${event.seq}/${attempts}`) && lanes.has(event.slot))
+            .filter(({ event, attempts }) => !seen.has(`${event.seq}/${attempts}`) && lanes().has(event.slot))
             .slice(0, limit);
           covered = Math.max(covered, ...found.map(({ order }) => order));
           return found;

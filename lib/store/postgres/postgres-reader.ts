@@ -13,7 +13,8 @@ import type { Tables } from './tables.js';
 
 /**
  * Where the reader is.
- * - `start`: the next read begins a scan of every pending row behind `after`.
+ * - `start`: the next read begins a scan of every pending row behind `after` that was visible in `epoch`; in none yet,
+ *   then in one of its own.
  * - `scan`: paging through all that was visible in `epoch`, behind `after`.
  * - `tail`: all that was visible in `epoch` has been seen; only what became visible since is looked for.
  *
@@ -23,7 +24,7 @@ import type { Tables } from './tables.js';
  * `start → scan → tail`, `tail → scan` when more became visible than one read takes, and any `→ start` on rewind.
  */
 type Position =
-  | { readonly at: 'start'; readonly after: string }
+  | { readonly at: 'start'; readonly after: string; readonly epoch?: Snapshot | undefined }
   | { readonly at: 'scan'; readonly after: string; readonly epoch: Snapshot }
   | { readonly at: 'tail'; readonly after: string; readonly epoch: Snapshot };
 
@@ -56,18 +57,26 @@ export class PostgresReader implements EventReader {
     return this.position.after;
   }
 
-  rewind(after = BEFORE_ALL): void {
-    this.position = { at: 'start', after };
+  /**
+   * From a position on, what was visible is read again in the same epoch: what has committed since, with a lower number
+   * too, is then still new. In a new epoch it would be behind the position and known to nobody.
+   */
+  rewind(after?: string): void {
+    const { after: covered, epoch } = this.position;
+    this.position =
+      after === undefined
+        ? { at: 'start', after: BEFORE_ALL }
+        : { at: 'start', after: earlier(after, covered), epoch };
     this.nextDueLook = 0;
   }
 
-  async read(limit: number, lanes: LaneSet): Promise<PendingEvent[]> {
+  async read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
     const itsTurn = performance.now() >= this.nextDueLook;
-    const due = itsTurn ? await this.readDue(lanes, limit) : [];
+    const due = itsTurn ? await this.readDue(lanes(), limit) : [];
     if (due.length > 0) return due.map(pendingEvent);
     const ready = await this.readReady(lanes, limit);
     // With nothing else to do, what is due need not wait for its turn.
-    const rows = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes, limit);
+    const rows = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes(), limit);
     if (rows.length === 0) this.nextDueLook = 0;
     return rows.map(pendingEvent);
   }
@@ -90,14 +99,14 @@ export class PostgresReader implements EventReader {
     return rows;
   }
 
-  private async readReady(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
+  private async readReady(lanes: () => LaneSet, limit: number): Promise<PendingRow[]> {
     for (;;) {
       const from = this.position;
       const rows = await (from.at === 'tail'
-        ? this.readFresh(lanes, from.epoch, limit)
-        : this.readScan(lanes, limit));
+        ? this.readFresh(lanes(), from.epoch, limit)
+        : this.readScan(lanes(), limit));
       // The end of a scan is not the end of the outbox: rows may have come since its epoch.
-      if (rows.length > 0 || from.at === 'start' || this.position.at === from.at) return rows;
+      if (rows.length > 0 || (from.at === 'tail' && this.position.at === 'tail')) return rows;
     }
   }
 
@@ -106,15 +115,17 @@ export class PostgresReader implements EventReader {
     const before = this.position;
     const rows = (await this.ask(readFresh(tables, parking, lanes, previous, limit))) as FreshRow[];
     const [[epoch, found, last]] = rows as [FreshRow];
-    const after = later(before.after, last);
-    this.moveOn(before, { at: found < limit ? 'tail' : 'scan', epoch: parseSnapshot(epoch), after });
+    // Behind a page that was cut short, there is more, perhaps with lower numbers than what was read long ago.
+    const isAll = found < limit;
+    const after = isAll ? later(before.after, last) : (last as string);
+    this.moveOn(before, { at: isAll ? 'tail' : 'scan', epoch: parseSnapshot(epoch), after });
     return rows.map(([, , , ...row]) => row).filter(([seq]) => seq !== null);
   }
 
   private async readScan(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
     const { tables, parking } = this.settings;
     const before = this.position;
-    const epoch = 'epoch' in before ? before.epoch : await this.snapshot();
+    const epoch = before.epoch ?? (await this.snapshot());
     const page = { epoch: epoch.text, after: before.after, isFirst: before.at === 'start' };
     const rows = (await this.ask(readScan(tables, parking, lanes, page, limit))) as PendingRow[];
     const after = later(before.after, rows.at(-1)?.[0]);
@@ -140,6 +151,8 @@ export class PostgresReader implements EventReader {
     return results.at(-1) as unknown[];
   }
 }
+
+const earlier = (one: string, other: string): string => (BigInt(one) < BigInt(other) ? one : other);
 
 /** The larger of two positions. */
 const later = (one: string, other: string | null | undefined): string =>

@@ -10,7 +10,7 @@ export function closeContract({ fixture, open, event, append, rows }: StoreConte
       await store.stats(10);
       await store.close();
       await store.close();
-      await expect(reader.read(1, EVERY_LANE)).rejects.toThrow('closed');
+      await expect(reader.read(1, () => EVERY_LANE)).rejects.toThrow('closed');
       await expect(store.stats(10)).rejects.toThrow('closed');
       expect(await rows()).toHaveLength(1);
     });

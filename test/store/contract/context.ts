@@ -98,7 +98,7 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
   };
   const numbered = (count: number, options: (index: number) => EmitOptions = () => ({})) =>
     Array.from({ length: count }, (_, index) => event(`event.${index + 1}`, options(index)));
-  const read = (reader: EventReader, limit = 100, lanes = EVERY_LANE) => reader.read(limit, lanes);
+  const read = (reader: EventReader, limit = 100, lanes = EVERY_LANE) => reader.read(limit, () => lanes);
   const typesOf = (events: readonly PendingEvent[]) => events.map(({ type }) => type);
   const readTypes = async (reader: EventReader, limit?: number) => typesOf(await read(reader, limit));
   const rows = () => database.dataSource.getRepository(OutboxEventEntity).find({ order: { seq: 'ASC' } });

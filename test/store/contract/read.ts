@@ -195,6 +195,47 @@ export function readContract({
       expect((await rows()).map(({ attempts }) => attempts)).toEqual([0, 0, 0, 0]);
     });
 
+    test('finds what has committed late behind a position it was told to begin from again', async () => {
+      const store = open();
+      const reader = store.openReader();
+      const late = await begin();
+      await store.append(late, [event('late')]);
+      await append(store, ...numbered(3));
+      expect(await readTypes(reader)).toEqual(['event.1', 'event.2', 'event.3']);
+      await late.commitTransaction();
+      reader.rewind(reader.covered);
+      expect(await readTypes(reader)).toEqual(['late']);
+      expect(await readTypes(reader)).toEqual([]);
+    });
+
+    test('finds all that has committed late, however few it is asked for', async () => {
+      const store = open();
+      const reader = store.openReader();
+      const late = await begin();
+      await store.append(late, numbered(5));
+      await append(store, event('old'));
+      expect(await readTypes(reader)).toEqual(['old']);
+      await late.commitTransaction();
+      const seen: string[] = [];
+      for (let found = await read(reader, 2); found.length > 0; found = await read(reader, 2)) {
+        seen.push(...typesOf(found));
+        await settleAll(store, found);
+      }
+      expect(seen.filter((type) => type !== 'old')).toEqual(numbered(5).map(({ type }) => type));
+    });
+
+    test('begins again for lanes that have come while it was reading', async () => {
+      const store = open();
+      await append(store, ...numbered(100, (index) => ({ key: `key-${index}` })));
+      const reader = store.openReader();
+      let lanes = new LaneSet(2, new Set([0]));
+      const first = reader.read(1_000, () => lanes);
+      lanes = new LaneSet(2, new Set([0, 1]));
+      reader.rewind();
+      const all = [...(await first), ...(await reader.read(1_000, () => lanes))];
+      expect(new Set(typesOf(all))).toEqual(new Set(numbered(100).map(({ type }) => type)));
+    });
+
     test('says how far it has come: everything before is read, but for what commits late', async () => {
       const store = open();
       const reader = store.openReader();
