@@ -14,7 +14,7 @@ export class Feeder {
   private turn: Promise<unknown> = Promise.resolve();
   private isReading = false;
   private readonly atEndOfRead: Array<() => void> = [];
-  /** What was read in an earlier era must not be published: what came before it was given up meanwhile. */
+  /** What was read in an earlier era must not be published: what came before it was given up, or lanes were not ours, meanwhile. */
   private era = 0;
   private firstMissed = Number.POSITIVE_INFINITY;
   private lastScan = performance.now();
@@ -64,8 +64,12 @@ export class Feeder {
     this.stream.clear();
   }
 
-  /** Begins anew with the first row there is: for lanes we know nothing of. */
+  /**
+   * Begins anew with the first row there is: for lanes we know nothing of. A lane that was ours before may have been in
+   * other hands since a read began.
+   */
   restartFromZero(): void {
+    this.era++;
     this.reader.rewind();
     this.lastScan = performance.now();
   }

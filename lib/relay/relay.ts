@@ -247,7 +247,7 @@ export class OutboxRelay {
 
   private async runPass(): Promise<Pass> {
     const pass = new Pass();
-    if (this.keeper.lanes.size > 0) await this.pipeline.feed(pass);
+    while (this.keeper.lanes.size > 0 && (await this.pipeline.feed(pass)) === undefined);
     pass.seal();
     return pass;
   }
