@@ -3,12 +3,14 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { applyTableNames } from '../../lib/store/apply-table-names.js';
 import { PostgresInbox } from '../../lib/store/postgres/postgres-inbox.js';
+import { PostgresParking } from '../../lib/store/postgres/postgres-parking.js';
 import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
 import { migrateSchema } from '../../lib/store/postgres/schema.js';
 import { tables } from '../../lib/store/postgres/tables.js';
 import { createPlayground, type Playground } from '../support/outbox-app.js';
 import type { StoreFixture } from './contract/context.js';
 import type { InboxFixture } from './inbox-contract.js';
+import type { ParkingFixture } from './parking-contract.js';
 
 /** A schema with the tables of its own, on the PostgreSQL of this run. */
 export async function postgresFixture(): Promise<StoreFixture> {
@@ -73,6 +75,27 @@ export async function postgresInboxFixture(): Promise<InboxFixture> {
     age: async (ms) => {
       const aged = `handled_at = handled_at - $1::float8 * interval '1 millisecond'`;
       await playground.sql(`UPDATE ${inbox} SET ${aged}`, [ms]);
+    },
+    close: async () => {
+      await dataSource.destroy();
+      await playground.close();
+    },
+  };
+}
+
+/** The same, with a parking on it. */
+export async function postgresParkingFixture(): Promise<ParkingFixture> {
+  const playground = await createPlayground();
+  const dataSource = await openDataSource(playground, []);
+  const names = { schema: playground.name, table: 'outbox', inboxTable: 'outbox_inbox' };
+  await migrateSchema(dataSource, tables(names));
+  const parked = `${playground.name}.outbox_parked`;
+  return {
+    open: () => new PostgresParking(dataSource, tables(names)),
+    clear: async () => void (await playground.sql(`TRUNCATE ${parked}`)),
+    age: async (ms) => {
+      const aged = `due_at = due_at - $1::float8 * interval '1 millisecond'`;
+      await playground.sql(`UPDATE ${parked} SET ${aged}`, [ms]);
     },
     close: async () => {
       await dataSource.destroy();

@@ -5,7 +5,15 @@ import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
 import { tables } from '../../lib/store/postgres/tables.js';
 import { createPlayground, type Playground } from '../support/outbox-app.js';
 
-export const TABLES = ['outbox', 'outbox_inbox', 'outbox_consumers', 'outbox_relay', 'outbox_version'];
+export const TABLES = [
+  'outbox',
+  'outbox_inbox',
+  'outbox_consumers',
+  'outbox_relay',
+  'outbox_parked',
+  'outbox_parked_owner',
+  'outbox_version',
+];
 
 /** An empty schema for each test, data sources on it, and what is in it. */
 export function useSchema() {

@@ -4,6 +4,8 @@ export interface Tables {
   readonly outbox: string;
   readonly inbox: string;
   readonly consumers: string;
+  readonly parked: string;
+  readonly parkedOwner: string;
   readonly versions: string;
   readonly relays: string;
   /** Prefix of index names. */
@@ -23,6 +25,8 @@ export function tables({ schema, table = 'outbox', inboxTable = 'outbox_inbox' }
     outbox: qualified(table),
     inbox: qualified(inboxTable),
     consumers: qualified(`${table}_consumers`),
+    parked: qualified(`${table}_parked`),
+    parkedOwner: qualified(`${table}_parked_owner`),
     versions: qualified(`${table}_version`),
     relays: qualified(`${table}_relay`),
     outboxName: table,

@@ -20,7 +20,7 @@ export const createOutbox: Migration = {
   timestamp: 1_795_219_200_000,
   name: 'CreateOutbox',
 
-  up: ({ schema, outbox, inbox, consumers, relays, versions, outboxName }) => [
+  up: ({ schema, outbox, inbox, consumers, relays, parked, parkedOwner, versions, outboxName }) => [
     ...(schema ? [createSchema(schema)] : []),
     `CREATE TABLE IF NOT EXISTS ${versions} (
   version integer PRIMARY KEY,
@@ -93,9 +93,33 @@ export const createOutbox: Migration = {
   started_at timestamptz NOT NULL DEFAULT now(),
   seen_at timestamptz NOT NULL DEFAULT now()
 )`,
+    `CREATE TABLE ${parked} (
+  consumer text NOT NULL,
+  key text NOT NULL,
+  seq bigint GENERATED ALWAYS AS IDENTITY,
+  event_id text NOT NULL,
+  attempts integer NOT NULL,
+  state text NOT NULL CHECK (state IN ('waiting', 'dead')),
+  due_at timestamptz,
+  error text,
+  type text NOT NULL,
+  routing_key text NOT NULL,
+  properties text NOT NULL,
+  body bytea NOT NULL,
+  parked_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (consumer, key, seq),
+  UNIQUE (consumer, event_id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)`,
+    `CREATE INDEX "${outboxName}_parked_due" ON ${parked} (consumer, due_at) WHERE due_at IS NOT NULL`,
+    `CREATE TABLE ${parkedOwner} (
+  consumer text PRIMARY KEY,
+  epoch bigint NOT NULL
+)`,
   ],
 
-  down: ({ outbox, inbox, consumers, relays, versions }) => [
+  down: ({ outbox, inbox, consumers, relays, parked, parkedOwner, versions }) => [
+    `DROP TABLE ${parkedOwner}`,
+    `DROP TABLE ${parked}`,
     `DROP TABLE ${consumers}`,
     `DROP TABLE ${relays}`,
     `DROP TABLE ${inbox}`,

@@ -1,0 +1,4 @@
+import { parkingContract } from './parking-contract.js';
+import { postgresParkingFixture } from './postgres-fixture.js';
+
+parkingContract('PostgreSQL', postgresParkingFixture);
