@@ -53,6 +53,7 @@ export { OnEvent, OnOutboxEvent, type OnEventOptions } from './consume/on-event.
 export type { CloudEventAttributes } from './event/wire/cloud-event.js';
 export { EventContext } from './consume/event-context.js';
 export { OutboxConsumers } from './consume/outbox-consumers.js';
+export type { ParkedKey } from './store/parking-store.js';
 export type { ConsumerState } from './consume/consumers.js';
 export { Abort, Reject, Retry } from './consume/signals.js';
 

@@ -3,9 +3,8 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import type { PlanSettings } from './broker/rabbitmq/plan.js';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
-import { Consumers } from './consume/consumers.js';
-import { InboxRoom } from './consume/inbox-room.js';
-import { MessageReader } from './consume/payload/message-reader.js';
+import type { Consumers } from './consume/consumers.js';
+import { consumersOf } from './consumers.assembly.js';
 import { AmbientTransaction } from './emit/ambient-transaction.js';
 import { Announcer } from './emit/announcer.js';
 import { clsTransactions } from './emit/nestjs-cls.js';
@@ -23,9 +22,8 @@ import type { Job, JobRegistry } from './relay/jobs.js';
 import { createPruner, publishedEvents } from './relay/pruner.js';
 import { OutboxRelay } from './relay/relay.js';
 import { applyTableNames, storageNames } from './store/apply-table-names.js';
-import { PostgresInbox } from './store/postgres/postgres-inbox.js';
 import { PostgresStore } from './store/postgres/postgres-store.js';
-import { tables, type Tables } from './store/postgres/tables.js';
+import { tables } from './store/postgres/tables.js';
 import type { OutboxStore } from './store/store.js';
 
 /** Below this, a process that is merely busy would be taken for one that is frozen; in milliseconds. */
@@ -139,43 +137,20 @@ export async function assemble(
       retention > 0
         ? createPruner(publishedEvents(store, lifecycle), retention, registry, logger)
         : undefined,
-    consumers: new Consumers(
-      broker.subscriber,
-      new MessageReader(codecs),
+    consumers: consumersOf({
+      subscriber: broker.subscriber,
+      codecs,
       tracking,
-      inboxRoom(options, dataSource, tables(names), ambient, registry),
       lifecycle,
       tracing,
-      consumerLogger,
-    ),
+      dataSource,
+      tables: tables(names),
+      ambient,
+      inboxRetention: options.inboxRetention,
+      registry,
+      logger: consumerLogger,
+    }),
   };
-}
-
-/** Name of the job in `SchedulerRegistry`. */
-const PRUNE_INBOX_JOB = 'outbox.prune-inbox';
-
-function inboxRoom(
-  { inboxRetention }: ResolvedOptions,
-  dataSource: DataSource,
-  names: Tables,
-  ambient: AmbientTransaction,
-  registry: JobRegistry | undefined,
-): InboxRoom {
-  const logger = new Logger('OutboxInbox');
-  const store = new PostgresInbox(dataSource, names);
-  const pruning = {
-    job: PRUNE_INBOX_JOB,
-    what: 'Handled events',
-    prune: (retention: number, limit: number) => store.prune(retention, limit),
-  };
-  const pruner = createPruner(pruning, inboxRetention, registry, logger);
-  return new InboxRoom(store, ambient, poolSizeOf(dataSource), inboxRetention, pruner, logger);
-}
-
-/** Connections at most; 10 is what pg's pool has when nothing is said. */
-function poolSizeOf({ options }: DataSource): number {
-  const { poolSize, extra } = options as { poolSize?: number; extra?: { max?: number } };
-  return extra?.max ?? poolSize ?? 10;
 }
 
 /** All that one transaction emitted. */

@@ -190,7 +190,8 @@ function moduleOf(
     {
       provide: getOutboxConsumersToken(name),
       inject: [PARTS],
-      useFactory: ({ consumers, lifecycle }: OutboxParts) => new OutboxConsumers(consumers, lifecycle),
+      useFactory: ({ consumers, lifecycle }: OutboxParts) =>
+        new OutboxConsumers(consumers, consumers.parking, lifecycle),
     },
     {
       provide: getOutboxLifecycleToken(name),

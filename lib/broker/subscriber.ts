@@ -31,6 +31,8 @@ export interface IncomingMessage {
   readonly causationId: string | undefined;
   readonly trackingIds: readonly string[];
   readonly occurredAt: Date | undefined;
+  /** Not an event, but a reminder of ours: the events of this key that are parked should be looked at. */
+  readonly wakes: string | undefined;
   /** The message as the broker's client delivered it. */
   readonly raw: unknown;
 }
@@ -40,9 +42,16 @@ export interface Delivery {
   readonly message: IncomingMessage;
   /** Of this delivery alone. Aborts when the broker has taken the message back: the channel it came on is gone. */
   readonly lost: AbortSignal;
+  /** What it was delivered in: the same for all deliveries until the consumer is lost, and never again. */
+  readonly session: DeliverySession;
   ack(): void;
   /** Back to the queue, for another consumer. Not for failures: those are retried with a delay. */
   requeue(): void;
+}
+
+export interface DeliverySession {
+  /** Whether the broker, when asked, still has us for its consumer. */
+  isAlive(): Promise<boolean>;
 }
 
 export interface SubscriptionRequest {
@@ -53,6 +62,11 @@ export interface SubscriptionRequest {
   readonly prefetch: number;
   /** Delays in ms that retries of this consumer will ask for. */
   readonly delays: readonly number[];
+  /**
+   * One consumer of the queue at a time gets its messages, in order; when it is gone the next gets what that had not
+   * settled, and then the rest.
+   */
+  readonly singleActive?: boolean | undefined;
   /** Milliseconds that a message may wait on the queue before it is a dead letter; for ever without. */
   readonly expiration?: number | undefined;
   /** The exchange its messages come from, if not the module's: somebody else's, which has to be there. */
@@ -98,6 +112,15 @@ export interface EventSubscriber {
 
   /** Puts a copy of the message aside; after `delay` ms it is back on `queue`, and on no other. Resolves when safe. */
   retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void>;
+
+  /** After `delay` ms, a message that wakes `key` is on `queue`. Resolves when it is safe. */
+  wakeLater(queue: string, key: string, delay: number): Promise<void>;
+
+  /** A message, but for its body, as text. */
+  preserve(message: IncomingMessage): string;
+
+  /** The message that was preserved. */
+  restore(preserved: string, body: Buffer): IncomingMessage;
 
   /** Puts a copy of the message, with its error, on the dead-letter queue of `queue`. Resolves when safe. */
   deadLetter(message: IncomingMessage, queue: string, failure: Failure): Promise<void>;

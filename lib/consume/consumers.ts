@@ -1,19 +1,13 @@
 import type { Logger } from '@nestjs/common';
 import type { EventSubscriber } from '../broker/subscriber.js';
-import type { Tracking } from '../event/tracking.js';
-import type { Telling } from '../lifecycle/lifecycle.js';
-import type { TracingSlot } from '../lifecycle/tracing.js';
 import { settledWithin } from '../policy/deadline.js';
-import { DeliveryPipeline } from './delivery.js';
-import { DeliveryTeller } from './delivery-teller.js';
+import { Drain } from './drain.js';
 import { assertRemembered } from './handler-checks.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
-import { HandlerRunner } from './handler-runner.js';
 import type { InboxRoom } from './inbox-room.js';
-import type { MessageReader } from './payload/message-reader.js';
+import type { ParkingRoom } from './order/parking-room.js';
+import type { Pipelines } from './pipelines.js';
 import { QueueConsumer, requestFor } from './queue-consumer.js';
-import { Router } from './router.js';
-import { Settler } from './settler.js';
 
 /** A queue this process consumes, or is to consume. */
 export interface ConsumerState {
@@ -36,11 +30,10 @@ export class Consumers {
 
   constructor(
     private readonly subscriber: EventSubscriber,
-    private readonly reader: MessageReader,
-    private readonly tracking: Tracking,
+    private readonly pipelines: Pipelines,
     private readonly inbox: InboxRoom,
-    private readonly lifecycle: Telling,
-    private readonly tracing: TracingSlot,
+    /** Of the keys of ordered handlers that wait. */
+    readonly parking: ParkingRoom,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
     inbox.gate.listen({
@@ -80,6 +73,7 @@ export class Consumers {
   async start(handlers: readonly Handler[]): Promise<void> {
     const queues = handlerQueues(handlers);
     if (handlers.some(({ inbox }) => inbox)) this.inbox.open();
+    this.parking.open(queues);
     for (const queue of queues) if (!this.cancelled) await this.consume(queue);
     if (queues.length > 0) this.logger.log(`Consuming ${queues.map(({ name }) => name).join(', ')}`);
   }
@@ -100,7 +94,11 @@ export class Consumers {
         `${left} events were still being handled after ${timeout} ms; they will be delivered again.`,
       );
     }
-    await Promise.all([this.inbox.close(), ...this.consumers.map((consumer) => consumer.close())]);
+    await Promise.all([
+      this.inbox.close(),
+      this.parking.close(),
+      ...this.consumers.map((consumer) => consumer.close()),
+    ]);
   }
 
   private async consume(queue: HandlerQueue): Promise<void> {
@@ -110,16 +108,9 @@ export class Consumers {
   }
 
   private consumerOf(queue: HandlerQueue): QueueConsumer {
-    const { subscriber, reader, tracking, tracing, inbox, logger } = this;
-    const { name } = queue;
-    const teller = new DeliveryTeller(this.lifecycle, queue.commonName);
-    const runners = queue.handlers.map(
-      (handler) => new HandlerRunner(handler, name, tracking, handler.inbox && inbox.inbox),
-    );
-    const settler = new Settler(name, subscriber, this.stopping.signal, teller, logger);
-    const router = new Router(name, runners);
-    const pipeline = new DeliveryPipeline(reader, router, settler, teller, tracing);
-    return new QueueConsumer(queue, subscriber, pipeline, runners, logger);
+    const drain = new Drain();
+    const pipeline = this.pipelines.for(queue, drain, this.stopping.signal);
+    return new QueueConsumer(queue, this.subscriber, pipeline, drain, this.logger);
   }
 
   private withInbox(): QueueConsumer[] {

@@ -32,6 +32,8 @@ export const HANDLER_OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions
   'schema',
   'expiration',
   'broadcast',
+  'ordered',
+  'onDead',
   'exchange',
   'outbox',
 ]);
@@ -135,11 +137,27 @@ export function retry(handler: string, options: Parameters<typeof resolveRetry>[
   }
 }
 
+export function order(
+  handler: string,
+  { ordered, onDead = 'park', broadcast }: OnEventOptions,
+): Pick<Handler, 'ordered' | 'onDead'> {
+  const wrong = (what: string) => new InvalidHandlerError(handler, what);
+  const isOrdered = flag(handler, 'ordered', ordered);
+  if (onDead !== 'park' && onDead !== 'continue')
+    throw wrong(`onDead must be 'park' or 'continue', got ${describeValue(onDead)}.`);
+  if (onDead !== 'park' && !isOrdered) throw wrong('onDead is for ordered handlers.');
+  if (isOrdered && broadcast)
+    throw wrong(
+      'ordered and broadcast do not go together: what is parked waits for no process in particular.',
+    );
+  return { ordered: isOrdered, onDead };
+}
+
 /** It is one queue, so it is of one kind. */
 export function assertAgreeing(handlers: readonly Handler[]): void {
   for (const handler of handlers) {
     const first = handlers.find(({ queue }) => queue === handler.queue) as Handler;
-    const odd = (['expiration', 'exchange', 'broadcast'] as const).find(
+    const odd = (['expiration', 'exchange', 'broadcast', 'ordered', 'onDead'] as const).find(
       (option) => first[option] !== handler[option],
     );
     if (!odd) continue;

@@ -4,6 +4,7 @@ import { continueChain, type Tracking } from '../event/tracking.js';
 import { settledOrAborted } from '../policy/waiting.js';
 import { EventContext } from './event-context.js';
 import { identityOf } from './event-identity.js';
+import type { Drain } from './drain.js';
 import type { Handler } from './handler.js';
 import { HandlerRun } from './handler-run.js';
 import type { Inbox } from './inbox.js';
@@ -20,15 +21,14 @@ export class HandlerRunner {
   /** Absent while the prefetch is the only limit there is. */
   private readonly slots: Slots | undefined;
   /** By event id: runs that are past their timeout and go on, or that hold the event in an inbox transaction. */
-  private readonly going = new Map<string, Promise<void>>();
-  /** Aborts when nothing more is to begin. */
-  private draining = new AbortController();
+  private readonly going = new Map<string, Going>();
 
   constructor(
     readonly handler: Handler,
     private readonly queue: string,
     private readonly tracking: Tracking,
     private readonly inbox: Inbox | undefined,
+    private readonly drain: Pick<Drain, 'signal'>,
   ) {
     const { concurrency, prefetch, timeout } = handler;
     this.place = { queue, handler: handler.name };
@@ -41,9 +41,9 @@ export class HandlerRunner {
    * earlier run of the same event that goes on. Each `true` must be followed by one `run()` or `leave()`.
    */
   admit({ id }: IncomingMessage): boolean | Promise<boolean> {
-    const { signal } = this.draining;
+    const { signal } = this.drain;
     const earlier = this.going.get(id);
-    if (earlier) return this.admitAfter(earlier, signal);
+    if (earlier) return this.admitAfter(earlier.ended, signal);
     return this.slots?.take(signal) ?? !signal.aborted;
   }
 
@@ -52,23 +52,20 @@ export class HandlerRunner {
   }
 
   /** Rejects with the error that counts for the outcome. */
-  run(opened: OpenedMessage, delivery: Delivery): Promise<Completion> {
+  run(opened: OpenedMessage, delivery: Pick<Delivery, 'lost'>): Promise<Completion> {
     const run = new HandlerRun(this.handler, () => delivery.lost);
     const work = this.inbox
       ? this.inTransaction(this.inbox, opened, delivery, run)
       : this.invoke(opened, run).then(handled);
     if (!this.slots && !this.inbox) return work;
-    this.goesOn(opened.message, work);
+    this.goesOn(opened.message, work, run);
     return this.handler.timeout === undefined ? work : run.watch(work);
   }
 
-  /** Nothing more begins. */
-  close(): void {
-    this.draining.abort();
-  }
-
-  reopen(): void {
-    if (this.draining.signal.aborted) this.draining = new AbortController();
+  /** When the run of an event ends that is past its timeout; `undefined` if there is none. */
+  overdue(id: string): Promise<void> | undefined {
+    const going = this.going.get(id);
+    return going?.run.abandoned ? going.ended : undefined;
   }
 
   private async admitAfter(earlier: Promise<void>, over: AbortSignal): Promise<boolean> {
@@ -79,14 +76,14 @@ export class HandlerRunner {
   private async inTransaction(
     inbox: Inbox,
     opened: OpenedMessage,
-    delivery: Delivery,
+    delivery: Pick<Delivery, 'lost'>,
     run: HandlerRun,
   ): Promise<Completion> {
     const standings = await inbox.handle({
       consumer: this.queue,
       ids: [identityOf(opened.message)],
       isolation: this.handler.inbox?.isolation,
-      over: [this.draining.signal, delivery.lost],
+      over: [this.drain.signal, delivery.lost],
       handle: async (manager) => {
         await this.invoke(opened, run, manager);
         return [];
@@ -113,13 +110,18 @@ export class HandlerRunner {
   }
 
   /** Until the work has ended it keeps its place, and no other run of its event begins. */
-  private goesOn({ id }: IncomingMessage, work: Promise<unknown>): void {
+  private goesOn({ id }: IncomingMessage, work: Promise<unknown>, run: HandlerRun): void {
     const ended = work.then(noop, noop).then(() => {
-      if (this.going.get(id) === ended) this.going.delete(id);
+      if (this.going.get(id)?.run === run) this.going.delete(id);
       this.leave();
     });
-    if (id !== '') this.going.set(id, ended);
+    if (id !== '') this.going.set(id, { ended, run });
   }
+}
+
+interface Going {
+  readonly ended: Promise<void>;
+  readonly run: HandlerRun;
 }
 
 const handled = (): Completion => 'handled';

@@ -13,6 +13,10 @@ export interface QueueSettings {
   readonly broadcast: string | undefined;
   /** Milliseconds that a message may wait before it is a dead letter. */
   readonly expiration: number | undefined;
+  /** Events of one key are handled one after the other, in all processes together. */
+  readonly ordered: boolean;
+  /** What becomes of the key of an ordered event that is dead. */
+  readonly onDead: 'park' | 'continue';
   /** Whose messages come here, if not those of the module's exchange. */
   readonly exchange: string | undefined;
 }
@@ -40,6 +44,8 @@ export interface HandlerQueue {
   readonly name: string;
   /** By which metrics and traces know it: the same in all processes. */
   readonly commonName: string;
+  readonly ordered: boolean;
+  readonly onDead: 'park' | 'continue';
   readonly handlers: readonly Handler[];
 }
 
@@ -47,6 +53,7 @@ export function handlerQueues(handlers: readonly Handler[]): HandlerQueue[] {
   const names = [...new Set(handlers.map(({ queue }) => queue))];
   return names.map((name) => {
     const own = handlers.filter(({ queue }) => queue === name);
-    return { name, commonName: own[0]?.broadcast ?? name, handlers: own };
+    const { broadcast, ordered, onDead } = own[0] as Handler;
+    return { name, commonName: broadcast ?? name, ordered, onDead, handlers: own };
   });
 }

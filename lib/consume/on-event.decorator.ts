@@ -18,6 +18,16 @@ export interface OnEventOptions {
    * levels: see `InboxOptions`.
    */
   inbox?: InboxOptions;
+  /**
+   * Events with the same `key` are handled one after the other, in order, in all processes together; different keys at
+   * once. A failing event parks its key: later ones wait behind it, and hold up no other key. Default `false`.
+   */
+  ordered?: boolean;
+  /**
+   * Of an ordered handler: whether later events of a key wait until somebody deals with one that is dead (`'park'`), or
+   * are handled without it (`'continue'`). Default `'park'`.
+   */
+  onDead?: 'park' | 'continue';
   /** Deliveries that this process holds unsettled, at most; also how many run at once, unless `concurrency` is less. */
   prefetch?: number;
   /** Runs at once in this process, those included that go on past their `timeout`. Default: the prefetch. */

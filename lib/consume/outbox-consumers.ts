@@ -1,12 +1,15 @@
 import type { Telling } from '../lifecycle/lifecycle.js';
 import { UnknownHandlerError } from '../errors/unknown-handler.error.js';
 import type { Consumers, ConsumerState } from './consumers.js';
+import type { ParkedKey } from '../store/parking-store.js';
+import type { ParkingRoom } from './order/parking-room.js';
 import type { QueueConsumer } from './queue-consumer.js';
 
 /** The handlers of this process, at run time. */
 export class OutboxConsumers {
   constructor(
     private readonly consumers: Pick<Consumers, 'states' | 'find'>,
+    private readonly parking: Pick<ParkingRoom, 'keys' | 'skip'>,
     private readonly lifecycle: Telling,
   ) {}
 
@@ -35,6 +38,31 @@ export class OutboxConsumers {
       if (!consumer.resume('asked')) continue;
       this.lifecycle.tell('consumer-resumed', { queue: consumer.queue.name });
     }
+  }
+
+  /**
+   * Keys of ordered handlers that wait because an event of theirs failed, longest first: what waits, and for what. Counts
+   * all of what it tells of.
+   * @param handler as for `pause()`
+   * @param limit of keys, 100 unless told otherwise
+   * @throws {UnknownHandlerError} when this process consumes no such thing
+   */
+  parked(handler?: string, limit = 100): Promise<readonly ParkedKey[]> {
+    const queues = this.find(handler).map(({ queue }) => queue.name);
+    return this.parking.keys(queues, limit);
+  }
+
+  /**
+   * Gives up on the dead event that a key waits for; those behind it are handled. The dead letter stays where it is.
+   * Resolves to whether there was a dead event that it waited for.
+   * @param handler as for `pause()`
+   * @throws {UnknownHandlerError} when this process consumes no such thing
+   */
+  async skip(handler: string, key: string): Promise<boolean> {
+    const skipped = await Promise.all(
+      this.find(handler).map(({ queue }) => this.parking.skip(queue.name, key)),
+    );
+    return skipped.includes(true);
   }
 
   private async pauseOne(consumer: QueueConsumer): Promise<void> {

@@ -1,9 +1,9 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
-import type { DeliveryPipeline } from './delivery.js';
+import type { Pipeline } from './delivery.js';
+import type { Drain } from './drain.js';
 import { describeFailure } from './failure.js';
 import type { Handler, HandlerQueue } from './handler.js';
-import type { HandlerRunner } from './handler-runner.js';
 import { InFlight } from './in-flight.js';
 import { RETRY_DELAY } from './outcome.js';
 
@@ -21,8 +21,8 @@ export class QueueConsumer {
   constructor(
     readonly queue: HandlerQueue,
     private readonly subscriber: EventSubscriber,
-    private readonly pipeline: DeliveryPipeline,
-    private readonly runners: readonly HandlerRunner[],
+    private readonly pipeline: Pipeline,
+    private readonly drain: Drain,
     private readonly logger: Pick<Logger, 'error'>,
   ) {}
 
@@ -78,7 +78,7 @@ export class QueueConsumer {
   /** From here on nothing begins; only then does what waited go back, or it would be delivered here again. */
   private async stopWith(stop: (subscription: Subscription) => Promise<void>): Promise<void> {
     const stopping = this.subscription && stop(this.subscription);
-    for (const runner of this.runners) runner.close();
+    this.drain.begin();
     await stopping;
   }
 
@@ -87,7 +87,7 @@ export class QueueConsumer {
     this.earlier.add(inFlight);
     void inFlight.drained().then(() => this.earlier.delete(inFlight));
     this.inFlight = new InFlight();
-    for (const runner of this.runners) runner.reopen();
+    this.drain.end();
     this.subscription?.resume();
   }
 
@@ -110,7 +110,7 @@ export class QueueConsumer {
 }
 
 export function requestFor({ name, handlers }: HandlerQueue): SubscriptionRequest {
-  const { expiration, exchange, broadcast } = handlers[0] as Handler;
+  const { expiration, exchange, broadcast, ordered } = handlers[0] as Handler;
   return {
     queue: name,
     patterns: handlers.flatMap(({ patterns }) => patterns),
@@ -120,5 +120,6 @@ export function requestFor({ name, handlers }: HandlerQueue): SubscriptionReques
     expiration,
     exchange,
     broadcast,
+    singleActive: ordered,
   };
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from '../broker/subscriber.js';
 import { matchesPattern } from '../event/pattern.js';
+import type { Attempt } from './attempts.js';
 import type { HandlerRunner } from './handler-runner.js';
-import type { Outcome } from './outcome.js';
 import { Reject } from './signals.js';
 
 /** Routing keys that are remembered; of types there are few, but anybody can send any. */
@@ -26,12 +26,12 @@ export class Router {
   }
 
   /** Left over from a pattern the handler once had (bindings are never removed), or sent to the queue by somebody else. */
-  unmatched({ routingKey }: IncomingMessage): Outcome {
+  unmatched({ routingKey }: IncomingMessage): Attempt {
     const all = this.runners.flatMap(({ handler }) => handler.patterns);
     const patterns = all.map((pattern) => `"${pattern}"`).join(', ');
     const reason = `no handler of queue ${this.queue} is for "${routingKey}": its patterns are ${patterns}`;
     const error = new Reject(`${reason}. If the queue is still bound for it, remove that binding.`);
-    return { kind: 'dead', reason: 'unmatched', error };
+    return { outcome: { kind: 'dead', reason: 'unmatched', error }, duration: 0 };
   }
 
   private find(told: string): HandlerRunner | undefined {

@@ -1,32 +1,23 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, IncomingMessage } from '../broker/subscriber.js';
-import { backoffDelay, type Backoff } from '../policy/backoff.js';
+import { patiently } from '../policy/patience.js';
 import { Seldom } from '../policy/seldom.js';
-import { sleep } from '../policy/waiting.js';
+import type { Attempt } from './attempts.js';
 import type { DeliveryTeller } from './delivery-teller.js';
 import { describeFailure, failureOf } from './failure.js';
 import type { Handler } from './handler.js';
-import type { Outcome, Settled } from './outcome.js';
+import type { Settled } from './outcome.js';
 
 export type Forwarding = Pick<EventSubscriber, 'retryLater' | 'deadLetter'>;
 
 /** What a delivery came to. */
-export interface Handled {
+export interface Handled extends Attempt {
   readonly delivery: Delivery;
   /** With what its envelope tells of the event. */
   readonly message: IncomingMessage;
   /** Absent when no handler of the queue is for it. */
   readonly handler: Handler | undefined;
-  readonly outcome: Outcome;
-  /** Milliseconds that the handler took. */
-  readonly duration: number;
 }
-
-/**
- * Waits between attempts to put a retry or a dead letter in safety. Random, because a copy that cannot get there takes
- * the channel down, and with it those that are on their way at the same moment: they must not meet again and again.
- */
-const FORWARD_BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 10_000, jitter: 'full' };
 
 /**
  * Puts outcomes into effect: the one place where the deliveries of a queue are settled. The original is acked only when
@@ -45,41 +36,36 @@ export class Settler {
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
   ) {}
 
-  async settle(handled: Handled): Promise<void> {
+  /** @param forwarding where retries and dead letters go, if not to the queues for them */
+  async settle(handled: Handled, forwarding = this.forwarding): Promise<void> {
     const { delivery, message, outcome } = handled;
     if (outcome.kind === 'released') return delivery.requeue();
-    const safe = leavesNothing(outcome) || (await this.secure(message, delivery, outcome));
+    const safe = leavesNothing(outcome) || (await this.secure(message, delivery, outcome, forwarding));
     if (!safe) return delivery.requeue();
     delivery.ack();
     this.teller.settled(message, handled.handler, outcome, handled.duration);
   }
 
-  /** Whether nothing is lost if the original goes. */
-  private secure(message: IncomingMessage, { lost }: Delivery, outcome: Forwarded): Promise<boolean> {
-    const { forwarding, queue } = this;
-    if (outcome.kind === 'retry')
-      return this.forward(message, lost, () => forwarding.retryLater(message, queue, outcome.delay));
-    const failure = failureOf(outcome.error);
-    return this.forward(message, lost, () => forwarding.deadLetter(message, queue, failure));
+  /** Whether nothing is lost if the original goes. Tries until it is, unless its channel goes or the process has to stop. */
+  private async secure(
+    message: IncomingMessage,
+    { lost }: Delivery,
+    outcome: Forwarded,
+    forwarding: Forwarding,
+  ): Promise<boolean> {
+    const secured = await patiently(
+      () => this.forward(message, outcome, forwarding),
+      [lost, this.stopping],
+      (error) => this.notSafeYet(message, error),
+    );
+    return secured !== undefined;
   }
 
-  /** Tries until the copy is safe, unless the channel goes or the process has to stop. */
-  private async forward(
-    message: IncomingMessage,
-    lost: AbortSignal,
-    send: () => Promise<void>,
-  ): Promise<boolean> {
-    const over = [lost, this.stopping];
-    for (let attempt = 1; !over.some(({ aborted }) => aborted); attempt++) {
-      try {
-        await send();
-        return true;
-      } catch (error) {
-        this.notSafeYet(message, error);
-        await sleep(backoffDelay(FORWARD_BACKOFF, attempt), over);
-      }
-    }
-    return false;
+  private forward(message: IncomingMessage, outcome: Forwarded, forwarding: Forwarding): Promise<void> {
+    const { queue } = this;
+    return outcome.kind === 'retry'
+      ? forwarding.retryLater(message, queue, outcome.delay)
+      : forwarding.deadLetter(message, queue, failureOf(outcome.error));
   }
 
   private notSafeYet({ id, type, attempt }: IncomingMessage, error: unknown): void {

@@ -10,6 +10,7 @@ export const HEADER = {
   attempt: 'outbox-attempt',
   routingKey: 'outbox-routing-key',
   consumer: 'outbox-consumer',
+  wake: 'outbox-wake',
   format: 'outbox-format',
   version: 'outbox-version',
   source: 'outbox-source',

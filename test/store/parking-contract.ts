@@ -65,6 +65,18 @@ export function parkingContract(name: string, createFixture: () => Promise<Parki
       expect(await headId('l')).toBe('other');
     });
 
+    test('keeps the order of many', async () => {
+      const ids = Array.from({ length: 25 }, (_, n) => `${n}`);
+      const ticket = await parked(...ids.map((id) => event(id, 'k')));
+      const seen: string[] = [];
+      for (const _ of ids) {
+        const first = await head('k');
+        seen.push(first.id);
+        await parking.remove(CONSUMER, ticket, first);
+      }
+      expect(seen).toEqual(ids);
+    });
+
     test('has an event once, however often it is parked', async () => {
       const ticket = await parked(event('1', 'k', { attempts: 1 }));
       expect(await parking.park(CONSUMER, ticket, event('1', 'k', { attempts: 7 }))).toBe('known');

@@ -1,16 +1,21 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { settledWithin } from '../../policy/deadline.js';
-import type { Delivery, IncomingMessage } from '../subscriber.js';
+import { sleep } from '../../policy/waiting.js';
+import type { Delivery, DeliverySession, IncomingMessage } from '../subscriber.js';
 import { Acks } from './acks.js';
 import { ANSWER_TIMEOUT, closeChannel } from './close-channel.js';
 import { fromDelivery } from './incoming.js';
 
+/** Times, and ms in between, that we ask for an answer after the last ack of an ordered consumer. */
+const ACK_LOOKS = { times: 3, interval: 20 };
+
 /** A channel that one queue is consumed on, and the deliveries made on it that are not settled yet. */
-export class ConsumerChannel {
+export class ConsumerChannel implements DeliverySession {
   /** By delivery tag. The broker numbers upwards, and a Map keeps that order: the first is the lowest. */
   private readonly unsettled = new Map<number, ChannelDelivery>();
   private readonly acks: Acks<ChannelDelivery>;
   private consumerTag: string | undefined;
+  private prefetched = 0;
   /** What is to go back when the broker has stopped to send: at once, it would be sent to us again. */
   private heldBack: Set<ChannelDelivery> | undefined;
   private whenIdle: (() => void) | undefined;
@@ -36,9 +41,9 @@ export class ConsumerChannel {
     });
   }
 
-  /** Whether everything that was delivered on it is settled. */
+  /** Whether everything that was delivered on it is settled, or waits to go back. */
   get idle(): boolean {
-    return this.unsettled.size === 0;
+    return this.unsettled.size === (this.heldBack?.size ?? 0);
   }
 
   /** `receive` gets `null` when the broker cancels the consumer. Closes the channel if it cannot consume. */
@@ -48,6 +53,7 @@ export class ConsumerChannel {
     receive: (raw: ConsumeMessage | null) => void,
   ): Promise<void> {
     try {
+      this.prefetched = prefetch;
       await this.channel.prefetch(prefetch);
       const { consumerTag } = await this.channel.consume(queue, receive);
       this.consumerTag = consumerTag;
@@ -71,7 +77,8 @@ export class ConsumerChannel {
 
   requeue(delivery: ChannelDelivery): void {
     if (this.heldBack) {
-      this.heldBack.add(delivery);
+      if (this.unsettled.has(delivery.tag)) this.heldBack.add(delivery);
+      this.tellIfIdle();
       return;
     }
     if (!this.settle(delivery)) return;
@@ -86,6 +93,26 @@ export class ConsumerChannel {
   /** To be called when `cancel()` is about to be: what goes back waits for it. */
   holdBack(): void {
     this.heldBack ??= new Set();
+  }
+
+  /** An answer on the channel: the broker has not given it up. */
+  async isAlive(): Promise<boolean> {
+    let answered = false;
+    const asking = this.channel.prefetch(this.prefetched).then(() => (answered = true));
+    await settledWithin(asking, ANSWER_TIMEOUT);
+    return answered;
+  }
+
+  /**
+   * Resolves when the broker has taken note of all acks, as far as can be told: it has read them, and has had time to pass
+   * them on to the queue. When all that it may send is in our hands, it must have.
+   */
+  async acksPassed(): Promise<void> {
+    this.acks.flush();
+    for (let look = 0; look < ACK_LOOKS.times && this.unsettled.size < this.prefetched; look++) {
+      if (!(await this.isAlive())) return;
+      await sleep(ACK_LOOKS.interval);
+    }
   }
 
   /** No more deliveries; those made can still be settled. */
@@ -140,6 +167,7 @@ export class ConsumerChannel {
 class ChannelDelivery implements Delivery {
   readonly message: IncomingMessage;
   readonly tag: number;
+  readonly session: DeliverySession;
   private isLost = false;
   private controller: AbortController | undefined;
 
@@ -149,6 +177,7 @@ class ChannelDelivery implements Delivery {
   ) {
     this.message = fromDelivery(raw);
     this.tag = raw.fields.deliveryTag;
+    this.session = channel;
   }
 
   /** A signal for each delivery: handlers listen to theirs, and their listeners go with it. */

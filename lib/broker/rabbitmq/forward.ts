@@ -3,7 +3,7 @@ import type { ConsumeMessage, Options } from 'amqplib';
 import { HEADER } from '../../event/headers.js';
 import { commonName, type Failure, type IncomingMessage } from '../subscriber.js';
 import type { PublishRequest } from './publish-frames.js';
-import { deadLetterExchange, ownRetryName, retryName } from './names.js';
+import { deadLetterExchange, ownRetryName, retryName, returnExchange } from './names.js';
 import type { Origin } from './plan.js';
 
 /** Leads to every queue by its name. */
@@ -20,6 +20,21 @@ export function retryCopy(
   return broadcast === undefined
     ? copy(message, retryName(exchange, delay), queue, headers)
     : copy(message, DEFAULT_EXCHANGE, ownRetryName(queue, delay), headers);
+}
+
+/** The reminder that comes to `queue` after `delay` ms; at once, if that is 0. */
+export function wakeCall(exchange: string, queue: string, key: string, delay: number): PublishRequest {
+  return {
+    exchange: delay === 0 ? returnExchange(exchange) : retryName(exchange, delay),
+    routingKey: queue,
+    body: Buffer.alloc(0),
+    properties: {
+      messageId: randomUUID(),
+      mandatory: true,
+      persistent: true,
+      headers: { [HEADER.wake]: key },
+    },
+  };
 }
 
 /** The copy that rests in the dead-letter queue of its queue, with what went wrong. */

@@ -31,6 +31,7 @@ export function fromDelivery(raw: ConsumeMessage): IncomingMessage {
     trackingIds: trackingIdsOf(text(headers[HEADER.tracking])),
     occurredAt:
       typeof properties.timestamp === 'number' ? new Date(properties.timestamp * 1_000) : told?.occurredAt,
+    wakes: text(headers[HEADER.wake]),
     raw,
   };
 }

@@ -105,7 +105,8 @@ const backExchange = ({ exchange }: PlanSettings): ExchangeDefinition => ({
 function sharedQueue(settings: PlanSettings, request: SubscriptionRequest): Topology {
   const { queue } = request;
   const quorumOnly = { ...AT_LEAST_ONCE, 'x-delivery-limit': settings.maxRedeliveries };
-  const declared = queueArguments(settings, safetyNet(settings, request), quorumOnly);
+  const always = { ...safetyNet(settings, request), ...(request.singleActive && SINGLE_ACTIVE) };
+  const declared = queueArguments(settings, always, quorumOnly);
   return together(theWayBack(settings), {
     ...NOTHING,
     foreign: foreignExchange(settings, request),
@@ -151,6 +152,8 @@ function queueArguments(
 ): QueueDefinition['arguments'] {
   return { 'x-queue-type': queueType, ...always, ...(queueType === 'quorum' && quorumOnly) };
 }
+
+const SINGLE_ACTIVE = { 'x-single-active-consumer': true };
 
 /** Whatever the virtual host has queues be that do not say. */
 const OWN = { 'x-queue-type': 'classic' };

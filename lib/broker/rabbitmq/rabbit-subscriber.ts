@@ -12,9 +12,11 @@ import {
 } from '../subscriber.js';
 import type { PublishRequest } from './publish-frames.js';
 import type { RabbitConnection } from './connection.js';
-import { deadLetterCopy, retryCopy, withoutForeignHeaders } from './forward.js';
+import { ladderDelay } from '../../policy/retry.js';
+import { deadLetterCopy, retryCopy, wakeCall, withoutForeignHeaders } from './forward.js';
 import { deadLetterQueue } from './names.js';
 import type { Origin } from './plan.js';
+import { preservedProperties, restored } from './preserved.js';
 import type { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscription } from './rabbit-subscription.js';
 import { isRefusal } from './refusal.js';
@@ -93,6 +95,21 @@ export class RabbitSubscriber implements EventSubscriber {
     const request = retryCopy(message, this.settings.exchange, origin, wait);
     const target = request.exchange || request.routingKey;
     return this.forward(request, target, () => this.topology.ensureRetry(origin, wait));
+  }
+
+  wakeLater(queue: string, key: string, delay: number): Promise<void> {
+    const wait = delay === 0 ? 0 : this.delays.possible(ladderDelay(delay));
+    const request = wakeCall(this.settings.exchange, queue, key, wait);
+    const declare = () => (wait === 0 ? Promise.resolve() : this.topology.ensureRetry({ queue }, wait));
+    return this.forward(request, request.exchange, declare);
+  }
+
+  preserve(message: IncomingMessage): string {
+    return preservedProperties(message);
+  }
+
+  restore(preserved: string, body: Buffer): IncomingMessage {
+    return restored(preserved, body);
   }
 
   deadLetter(message: IncomingMessage, queue: string, failure: Failure): Promise<void> {

@@ -26,8 +26,8 @@ export class RabbitSubscription implements Subscription {
   /** The channel we consume on, or are about to. */
   private channel: ConsumerChannel | undefined;
   private active = false;
-  /** Channels that we consume on no more, until what came on them is settled. */
-  private readonly leaving = new Map<ConsumerChannel, AckBarrier>();
+  /** Channels that we consume on no more, until what came on them is settled; and what tells that the acks are. */
+  private readonly leaving = new Map<ConsumerChannel, () => Promise<void>>();
   private starting: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   /** Why we do not consume, as last told. */
@@ -96,21 +96,31 @@ export class RabbitSubscription implements Subscription {
     const { channel } = this;
     if (!channel) return;
     channel.holdBack();
-    const barrier = new AckBarrier(this.connection, this.request.queue);
-    await barrier.prepare();
-    await channel.cancel();
+    const acksArrived = this.request.singleActive
+      ? () => channel.acksPassed()
+      : await this.cancelConsumer(channel);
     this.active = false;
     // It may have gone meanwhile.
     if (this.channel !== channel) return;
     this.channel = undefined;
-    this.leaving.set(channel, barrier);
+    this.leaving.set(channel, acksArrived);
     if (this.wanted === 'paused') channel.retire(() => void this.leave(channel));
+  }
+
+  /**
+   * Not where one consumer is active at a time: the next would begin with what is on the queue, ahead of what we have not
+   * settled yet. There the end of the channel gives all of it back, in order, and only then makes way for the next.
+   */
+  private async cancelConsumer(channel: ConsumerChannel): Promise<() => Promise<void>> {
+    const barrier = new AckBarrier(this.connection, this.request.queue);
+    await barrier.prepare();
+    await channel.cancel();
+    return () => barrier.acksArrived();
   }
 
   /** What is unsettled on it goes back; of the rest, the acks must have arrived first. */
   private async leave(channel: ConsumerChannel): Promise<void> {
-    const barrier = this.leaving.get(channel);
-    if (channel.idle) await barrier?.acksArrived();
+    if (channel.idle) await this.leaving.get(channel)?.();
     await channel.close();
     this.leaving.delete(channel);
   }

@@ -24,24 +24,36 @@ export class PostgresParking implements ParkingStore {
   }
 
   async park(consumer: string, ticket: string, event: EventToPark): Promise<Parking> {
-    const { owned, written } = await this.write(park(this.tables, consumer, ticket, event));
+    const { owned, written } = await this.write(park(this.tables, consumer, ticket, storable(event)));
     if (owned === 0) return 'lost';
     return written > 0 ? 'parked' : 'known';
   }
 
   async head(consumer: string, key: string): Promise<ParkedEvent | undefined> {
-    const [row] = await this.query<HeadRow>(head(this.tables, consumer, key));
+    const [row] = await this.query<HeadRow>(head(this.tables, consumer, text(key)));
     return row && parkedEvent(row, key);
   }
 
   async postpone(
     ...[consumer, ticket, event, failure]: Parameters<ParkingStore['postpone']>
   ): Promise<boolean> {
-    return (await this.write(postpone(this.tables, consumer, ticket, event, failure))).owned > 0;
+    return (
+      (
+        await this.write(
+          postpone(this.tables, consumer, ticket, event, { ...failure, error: text(failure.error) }),
+        )
+      ).owned > 0
+    );
   }
 
   async bury(...[consumer, ticket, event, failure]: Parameters<ParkingStore['bury']>): Promise<boolean> {
-    return (await this.write(bury(this.tables, consumer, ticket, event, failure))).owned > 0;
+    return (
+      (
+        await this.write(
+          bury(this.tables, consumer, ticket, event, { ...failure, error: text(failure.error) }),
+        )
+      ).owned > 0
+    );
   }
 
   async remove(consumer: string, ticket: string, event: Place): Promise<boolean> {
@@ -61,7 +73,7 @@ export class PostgresParking implements ParkingStore {
   async skip(consumer: string, key: string): Promise<boolean> {
     const runner = this.dataSource.createQueryRunner();
     try {
-      return (await affected(runner, skip(this.tables, consumer, key))) > 0;
+      return (await affected(runner, skip(this.tables, consumer, text(key)))) > 0;
     } finally {
       await runner.release();
     }
@@ -82,3 +94,18 @@ function parkedEvent(row: HeadRow, key: string): ParkedEvent {
   const message = { type, routingKey: row.routing_key, properties, body };
   return { seq, id, key, attempts, state, dueIn: dueIn ?? 0, message };
 }
+
+function storable(event: EventToPark): EventToPark {
+  const { id, key, error, message } = event;
+  const { type, routingKey } = message;
+  return {
+    ...event,
+    id: text(id),
+    key: text(key),
+    error: text(error),
+    message: { ...message, type: text(type), routingKey: text(routingKey) },
+  };
+}
+
+/** PostgreSQL's text has no NUL; others may send any. */
+const text = <T extends string | undefined>(value: T): T => value?.replaceAll('\0', '�') as T;

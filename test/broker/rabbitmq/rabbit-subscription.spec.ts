@@ -3,7 +3,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ConnectionListener, RabbitConnection } from '../../../lib/broker/rabbitmq/connection.js';
 import { RabbitSubscription } from '../../../lib/broker/rabbitmq/rabbit-subscription.js';
-import type { Delivery } from '../../../lib/broker/subscriber.js';
+import type { Delivery, SubscriptionRequest } from '../../../lib/broker/subscriber.js';
 import { gate } from '../../consume/stage.js';
 import { eventually } from '../../support/outbox-app.js';
 
@@ -114,10 +114,14 @@ describe('a subscription', () => {
     deliveries.length = lost.length = recovered = 0;
   });
 
-  function subscribe(connection: FakeConnection, prepare: () => Promise<void> = () => Promise.resolve()) {
+  function subscribe(
+    connection: FakeConnection,
+    prepare: () => Promise<void> = () => Promise.resolve(),
+    request: Partial<SubscriptionRequest> = {},
+  ) {
     const subscription = new RabbitSubscription(
       connection as unknown as RabbitConnection,
-      { queue: 'q', patterns: ['#'], prefetch: 1, delays: [] },
+      { queue: 'q', patterns: ['#'], prefetch: 10, delays: [], ...request },
       {
         prepare,
         handle: (delivery) => void deliveries.push(delivery),
@@ -133,6 +137,9 @@ describe('a subscription', () => {
     eventually(
       () => connection.opened.length === channels && connection.opened.at(-1)?.calls.includes('consume'),
     );
+
+  /** Channels that were consumed on; to count consumers, others are opened for a moment. */
+  const consumers = ({ opened }: FakeConnection) => opened.filter(({ calls }) => calls.includes('consume'));
 
   test('that the broker cancels in the same breath as it lets it begin is resumed', async () => {
     const doomed = new FakeChannel((channel) => channel.receive(null));
@@ -211,6 +218,52 @@ describe('a subscription', () => {
     open();
     await Promise.all([starting, cancelling]);
     expect(connection.opened.flatMap(({ calls }) => calls)).toEqual(['consume', 'cancel']);
+  });
+
+  test('that is paused consumes no more, until it is resumed, on another channel', async () => {
+    const connection = new FakeConnection([]);
+    const subscription = subscribe(connection);
+    await subscription.start();
+    const [channel] = connection.opened as [FakeChannel];
+    channel.receive(message());
+    await subscription.pause();
+    expect([subscription.consuming, channel.closed]).toEqual([false, false]);
+    deliveries[0]?.ack();
+    await eventually(() => channel.closed);
+    connection.comeBack();
+    await turn();
+    expect(consumers(connection)).toHaveLength(1);
+    subscription.resume();
+    await eventually(() => consumers(connection).length === 2);
+    expect(channel.calls).toEqual(['consume', 'cancel', 'ack']);
+  });
+
+  test('that is paused and resumed at once consumes', async () => {
+    const connection = new FakeConnection([]);
+    const subscription = subscribe(connection);
+    await subscription.start();
+    const pausing = subscription.pause();
+    subscription.resume();
+    await pausing;
+    await eventually(() => consumers(connection).length === 2);
+    expect(subscription.consuming).toBe(true);
+  });
+
+  test('with one active consumer is never cancelled: it ends when what runs is settled, and gives back the rest', async () => {
+    const connection = new FakeConnection([]);
+    const subscription = subscribe(connection, undefined, { singleActive: true });
+    await subscription.start();
+    const [channel] = connection.opened as [FakeChannel];
+    for (let n = 0; n < 3; n++) channel.receive(message());
+    await subscription.pause();
+    channel.receive(message());
+    expect(deliveries).toHaveLength(3);
+    deliveries[1]?.requeue();
+    deliveries[2]?.requeue();
+    expect(channel.closed).toBe(false);
+    deliveries[0]?.ack();
+    await eventually(() => channel.closed);
+    expect(channel.calls).toEqual(['consume', 'ack']);
   });
 
   test('settles a delivery once, and one whose channel is gone not at all', async () => {

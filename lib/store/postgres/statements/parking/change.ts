@@ -20,7 +20,7 @@ export function postpone(
   return {
     text: changing(
       tables,
-      `UPDATE ${tables.parked} SET attempts = $5, due_at = ${due}, error = $7 WHERE ${ROW}`,
+      `UPDATE ${tables.parked} SET attempts = $5, state = 'waiting', due_at = ${due}, error = $7 WHERE ${ROW}`,
     ),
     values: [consumer, ticket, key, seq, attempts, delay, error],
   };

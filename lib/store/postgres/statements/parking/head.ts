@@ -15,9 +15,9 @@ export interface HeadRow {
 
 export function head({ parked }: Tables, consumer: string, key: string): Statement {
   return {
-    text: `SELECT seq::text, event_id AS id, attempts, state, type, routing_key, properties, body,
+    text: `SELECT p.seq::text AS seq, event_id AS id, attempts, state, type, routing_key, properties, body,
   (extract(epoch FROM due_at - clock_timestamp()) * 1000)::float8 AS due_in
-FROM ${parked} WHERE consumer = $1 AND key = $2 ORDER BY seq LIMIT 1`,
+FROM ${parked} p WHERE consumer = $1 AND key = $2 ORDER BY p.seq LIMIT 1`,
     values: [consumer, key],
   };
 }

@@ -1,0 +1,45 @@
+import type { Delivery } from '../broker/subscriber.js';
+import type { TracingSlot } from '../lifecycle/tracing.js';
+import type { Completion, HandlerRunner } from './handler-runner.js';
+import { outcomeOf, type Outcome } from './outcome.js';
+import type { OpenedMessage } from './payload/message-reader.js';
+
+const OUTCOME: Readonly<Record<Completion, Outcome>> = {
+  handled: { kind: 'handled' },
+  duplicate: { kind: 'duplicate' },
+  released: { kind: 'released' },
+};
+
+export interface Attempt {
+  readonly outcome: Outcome;
+  /** Milliseconds that the handler took. */
+  readonly duration: number;
+}
+
+/** Runs handlers, and decides what that means for the message. Never throws. */
+export class Attempts {
+  constructor(private readonly tracing: Pick<TracingSlot, 'active'>) {}
+
+  async make(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Attempt> {
+    const started = performance.now();
+    const outcome = await this.traced(runner, opened, delivery);
+    return { outcome, duration: performance.now() - started };
+  }
+
+  private traced(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Outcome> {
+    const tracer = this.tracing.active;
+    if (!tracer) return this.run(runner, opened, delivery);
+    return tracer.handling([opened.message], runner.place, () => this.run(runner, opened, delivery));
+  }
+
+  private async run(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Outcome> {
+    try {
+      return OUTCOME[await runner.run(opened, delivery)];
+    } catch (error) {
+      return outcomeOf(error, opened.message.attempt, runner.handler.retry);
+    }
+  }
+}
+
+/** What a run needs to know of how its message came. */
+export type Run = Pick<Delivery, 'lost'>;
