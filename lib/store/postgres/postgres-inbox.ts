@@ -8,9 +8,12 @@ import type { Statement } from './statements/statement.js';
 import { sqlStateOf, TRANSACTION_ABORTED, verdictOf } from './sql-state.js';
 import type { Tables } from './tables.js';
 
-/** The state of a connection's transaction, as the server last told its driver: `'E'` is failed. */
+/** A client of pg, as far as it is known to be one. */
 interface Client {
+  /** The state of its transaction, as the server last told: `'E'` is failed. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
+  /** The server has nothing more to say to what was sent. */
+  readonly readyForQuery?: boolean;
 }
 
 /** The inbox on PostgreSQL 14 and later. Works on the application's data source: that is the point of it. */
@@ -33,10 +36,13 @@ export class PostgresInbox implements InboxStore {
     if (ids.length > 0) await run(tx, leave(this.tables, consumer, ids));
   }
 
-  /** The driver knows from the server's last answer; one that does not tell costs a round trip. */
+  /**
+   * The driver knows from the end of the server's last answer, and that can be late: a statement has failed for whoever
+   * sent it as soon as its error is there. A driver that has not heard the end yet, or does not tell, costs a round trip.
+   */
   async isSpoilt(tx: QueryRunner): Promise<boolean> {
     const client = (await tx.connect()) as Client;
-    const status = client.getTransactionStatus?.();
+    const status = client.readyForQuery === true && client.getTransactionStatus?.();
     if (status) return status === 'E';
     try {
       await tx.query('SELECT 1');
