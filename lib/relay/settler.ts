@@ -64,7 +64,8 @@ export class Settler {
   private recordIn(wait: number): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    if (this.recording) return;
+    // A flush may have been quicker than the timer.
+    if (this.recording || this.waiting.length === 0) return;
     if (wait > 0) this.timer = setTimeout(() => this.recordIn(0), wait);
     else void this.record();
   }
