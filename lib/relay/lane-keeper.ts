@@ -70,11 +70,11 @@ export class LaneKeeper {
   /** Gives everything back, when nothing of it is on its way any more. */
   standUp(): Promise<void> {
     return this.exclusively(async () => {
-      const { seat, announcement } = this;
+      const { seat, lanes, given } = this;
       if (!seat) return;
-      const held = new LaneSet(announcement.lanes, new Set([...this.held, ...(this.given?.lanes ?? [])]));
       this.holdNow([]);
-      await this.letGo(seat, held);
+      this.hooks.release(lanes);
+      await this.cleared(seat, new LaneSet(lanes.of, new Set([...lanes.lanes, ...(given?.lanes ?? [])])));
       await this.abandon();
     });
   }
@@ -89,8 +89,7 @@ export class LaneKeeper {
   }
 
   /** The seat must not be taken for that of a frozen process meanwhile. */
-  private async letGo(seat: RelaySeat, lanes: LaneSet): Promise<void> {
-    this.hooks.release(lanes);
+  private async cleared(seat: RelaySeat, lanes: LaneSet): Promise<void> {
     while (this.seat === seat && !this.hooks.isClear(lanes)) {
       await sleep(IMPATIENT);
       if (performance.now() - this.provenAt > INTERVAL) await this.census(seat);

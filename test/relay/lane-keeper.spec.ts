@@ -1,0 +1,85 @@
+import { expect, test } from '@jest/globals';
+import type { LaneSet } from '../../lib/event/lane.js';
+import { LaneKeeper } from '../../lib/relay/lane-keeper.js';
+import type { RelayCensus, RelaySeat } from '../../lib/store/store.js';
+import { SETTINGS } from './fakes.js';
+
+const LANES = 4;
+const announcement = { ...SETTINGS.announcement, lanes: LANES };
+const all = [0, 1, 2, 3];
+
+/** A keeper of four lanes, and what it says of them. */
+function sit() {
+  const said: string[] = [];
+  let census: RelayCensus = { shares: [0], free: all };
+  let lose: (error: Error) => void = () => undefined;
+  let isClear = true;
+  const seat: RelaySeat = {
+    take: () => Promise.resolve(),
+    hold: (lanes) => Promise.resolve([...lanes]),
+    giveBack: (count) => Promise.resolve(void said.push(`gave back ${count}`)),
+    census: () => Promise.resolve(census),
+    announce: () => Promise.resolve(),
+    leave: () => Promise.resolve(void said.push('left')),
+    onLost: (listener) => (lose = listener),
+  };
+  const keeper = new LaneKeeper({ openSeat: () => seat }, announcement, 60_000, {
+    gained: (lanes) => said.push(`gained ${lanes.length}`),
+    release: (lanes: LaneSet) => said.push(`released ${lanes.size}`),
+    isClear: () => isClear,
+    lost: (lanes) => said.push(`lost ${lanes.length}`),
+    report: () => ({}),
+  });
+  return {
+    keeper,
+    said,
+    others: (shares: number[], free: number[] = []) => (census = { shares, free }),
+    busy: (yes: boolean) => (isClear = !yes),
+    lose: () => lose(new Error('gone')),
+  };
+}
+
+test('takes all lanes when nobody else is there, and gives back half when a second relay comes', async () => {
+  const { keeper, said, others } = sit();
+  await keeper.sit();
+  others([4, 0]);
+  await keeper.sit();
+  await keeper.sit();
+  expect(said).toEqual(['gained 4', 'released 2', 'gave back 2']);
+  expect(keeper.lanes.size).toBe(2);
+});
+
+test('gives lanes back only when nothing of them is on its way', async () => {
+  const { keeper, said, others, busy } = sit();
+  await keeper.sit();
+  others([4, 0]);
+  busy(true);
+  await keeper.sit();
+  await keeper.sit();
+  expect(said).toEqual(['gained 4', 'released 2']);
+  busy(false);
+  await keeper.sit();
+  expect(said.at(-1)).toBe('gave back 2');
+});
+
+test('releases each lane once, also when it stands up while some are about to be given back', async () => {
+  const { keeper, said, others, busy } = sit();
+  await keeper.sit();
+  others([4, 0]);
+  busy(true);
+  await keeper.sit();
+  const standing = keeper.standUp();
+  busy(false);
+  await standing;
+  expect(said).toEqual(['gained 4', 'released 2', 'released 2', 'left']);
+  expect(keeper.lanes.size).toBe(0);
+});
+
+test('loses all of its lanes with its seat', async () => {
+  const { keeper, said, lose } = sit();
+  await keeper.sit();
+  lose();
+  expect(said).toEqual(['gained 4', 'lost 4']);
+  await keeper.standUp();
+  expect(said).toHaveLength(2);
+});
