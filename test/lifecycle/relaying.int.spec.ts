@@ -34,7 +34,8 @@ describe('the relay tells', () => {
     ];
     app.relay.resume();
     const { events } = await told.first('published');
-    expect(events).toMatchObject([
+    const byType = [...events].sort((a, b) => (a.type < b.type ? 1 : -1));
+    expect(byType).toMatchObject([
       { id: ids[0], type: 'order.placed', key: 'k', attempt: 1 },
       { id: ids[1], type: 'order.paid', key: null, attempt: 1 },
     ]);
@@ -43,8 +44,8 @@ describe('the relay tells', () => {
     const settled = await told.first('batch-settled');
     expect(settled).toMatchObject({ published: 2, failed: 0, unknown: 0 });
     expect(settled.duration).toBeGreaterThan(0);
-    expect(told.names().slice(0, 2)).toEqual(['relay-paused', 'emitted']);
-    expect(told.named('relay-resumed')).toHaveLength(1);
+    const ofRelay = told.names().filter((name) => name === 'emitted' || name.startsWith('relay-'));
+    expect(ofRelay).toEqual(['relay-paused', 'emitted', 'emitted', 'relay-resumed']);
   });
 
   test('what no queue is bound for, and that it counts as published when it is only recorded', async () => {

@@ -76,6 +76,7 @@ export class OutboxMetrics {
     this.on('dead', ({ events }) => this.countTypes(counters.publishDead, events));
     this.on('batch-settled', ({ published, failed, unknown, duration }) => {
       counters.unanswered.add(unknown);
+      if (published + failed === 0) return;
       histograms.publishDuration.record(duration / 1_000);
       histograms.batchSize.record(published + failed);
     });
