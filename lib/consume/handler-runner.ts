@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { Delivery, IncomingMessage } from '../broker/subscriber.js';
+import { commonName, type Delivery, type IncomingMessage } from '../broker/subscriber.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
 import { settledOrAborted } from '../policy/waiting.js';
 import { EventContext } from './event-context.js';
@@ -31,7 +31,7 @@ export class HandlerRunner {
     private readonly drain: Pick<Drain, 'signal'>,
   ) {
     const { concurrency, prefetch, timeout } = handler;
-    this.place = { queue, handler: handler.name };
+    this.place = { queue: commonName(handler), handler: handler.name };
     // A run past its timeout goes on when its message is settled, so that the prefetch counts it no more.
     if (concurrency < prefetch || timeout !== undefined) this.slots = new Slots(concurrency);
   }

@@ -36,7 +36,7 @@ export class OutboxConsumers {
   resume(handler?: string): void {
     for (const consumer of this.find(handler)) {
       if (!consumer.resume('asked')) continue;
-      this.lifecycle.tell('consumer-resumed', { queue: consumer.queue.name });
+      this.lifecycle.tell('consumer-resumed', { queue: consumer.queue.commonName });
     }
   }
 
@@ -67,7 +67,7 @@ export class OutboxConsumers {
 
   private async pauseOne(consumer: QueueConsumer): Promise<void> {
     const pausing = consumer.pause('asked');
-    this.lifecycle.tell('consumer-paused', { queue: consumer.queue.name });
+    this.lifecycle.tell('consumer-paused', { queue: consumer.queue.commonName });
     await pausing;
   }
 
