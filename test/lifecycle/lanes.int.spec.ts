@@ -9,6 +9,8 @@ import {
 import { recordLifecycle } from './recorder.js';
 
 const LANES = 4;
+const all = [...Array(LANES).keys()];
+const inOrder = (lanes: Iterable<number>) => [...lanes].sort((a, b) => a - b);
 
 describe('relays tell', () => {
   let playground: Playground;
@@ -36,9 +38,11 @@ describe('relays tell', () => {
       for (const message of told.messages) {
         if (message.name === 'lane-gained') message.lanes.forEach((lane) => held.add(lane));
         if (message.name === 'lane-lost')
-          message.lanes.forEach((lane) => expect(held.delete(lane)).toBe(true));
+          message.lanes.forEach((lane) => {
+            if (!held.delete(lane)) throw new Error(`Lane ${lane} was lost that was not held.`);
+          });
       }
-      return [...held].sort();
+      return inOrder(held);
     };
     return { ...app, told, holds };
   }
@@ -50,14 +54,13 @@ describe('relays tell', () => {
     );
     return row?.seats;
   };
-  const all = [...Array(LANES).keys()];
 
   test('which lanes they gain and lose: each is one relay’s, and all are somebody’s, as relays come and go', async () => {
     const one = await start();
     await eventually(() => one.holds().length === LANES);
     const two = await start();
     await eventually(() => one.holds().length === 2 && two.holds().length === 2);
-    expect([...one.holds(), ...two.holds()].sort()).toEqual(all);
+    expect(inOrder([...one.holds(), ...two.holds()])).toEqual(all);
     await apps.pop()?.close();
     expect(two.holds()).toEqual([]);
     await eventually(() => one.holds().length === LANES);
@@ -88,6 +91,6 @@ describe('relays tell', () => {
        WHERE l.locktype = 'advisory' AND c.relnamespace = '${playground.name}'::regnamespace`,
     );
     await eventually(() => told.named('lane-gained').length === 2 && holds().length === LANES);
-    expect(told.named('lane-lost').map(({ lanes }) => [...lanes].sort())).toEqual([all]);
+    expect(told.named('lane-lost').map(({ lanes }) => inOrder(lanes))).toEqual([all]);
   });
 });
