@@ -1,4 +1,4 @@
-// npm run bench -- <name> [--json]: see docs/benchmarks.md
+// npm run bench -- <name> [--pooler] [--json]: see docs/benchmarks.md
 import { readdirSync } from 'node:fs';
 
 const folder = new URL('./benches/', import.meta.url);
@@ -6,14 +6,14 @@ const names = readdirSync(folder).map((file) => file.replace(/\.mjs$/, ''));
 const [name, ...flags] = process.argv.slice(2);
 
 if (!names.includes(name)) {
-  console.error(`Usage: npm run bench -- <${names.join('|')}> [--json]`);
+  console.error(`Usage: npm run bench -- <${names.join('|')}> [--pooler] [--json]`);
   process.exit(2);
 }
 
 const { startServers } = await import('./servers.mjs');
 const { Scope } = await import('./scope.mjs');
 const { default: bench } = await import(new URL(`${name}.mjs`, folder).href);
-const servers = await startServers();
+const servers = await startServers({ pooler: flags.includes('--pooler') });
 const scope = new Scope(servers);
 try {
   const { figures, ratios = {} } = await bench(scope);

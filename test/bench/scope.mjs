@@ -6,8 +6,10 @@ import { createStage } from './stage.mjs';
 export class Scope {
   #ends = [];
 
-  constructor({ databaseUrl, rabbitUrl }) {
+  constructor({ databaseUrl, rabbitUrl, pooler = false }) {
     this.databaseUrl = databaseUrl;
+    /** Whether the database is behind a pooler. */
+    this.pooler = pooler;
     this.rabbitUrl = rabbitUrl;
   }
 

@@ -10,6 +10,7 @@ const MINUTES = 60_000;
 
 interface Report {
   events: number;
+  faults: number;
   lost: number;
   unexplained: number;
   inversions: number;
@@ -32,6 +33,20 @@ async function chaos(name: string, ...settings: string[]): Promise<Report> {
 
 /** The short forms; `npm run chaos` has the long ones. */
 describe('chaos', () => {
+  test.each([
+    ['', []],
+    [', with a pooler between them and the database', ['--pooler']],
+  ])(
+    'of relays that come and go, are killed, frozen and cut off%s: nothing is lost, keys keep their order, and what comes twice was in flight',
+    async (_, settings) => {
+      const report = await chaos('relay', '--events', '10000', ...settings);
+      expect(report).toMatchObject({ lost: 0, unexplained: 0, inversions: 0 });
+      expect(report.events).toBeGreaterThanOrEqual(10_000);
+      expect(report.faults).toBeGreaterThan(3);
+    },
+    3 * MINUTES,
+  );
+
   test(
     'of the broker, stopped and then blocked under load: nothing is lost, no attempt is spent, memory stays flat',
     async () => {

@@ -1,15 +1,14 @@
 import { Scope } from '../bench/scope.mjs';
+import { startServers } from '../bench/servers.mjs';
 import { Ledger } from './ledger.mjs';
 import { Random } from './random.mjs';
-import { resolvePostgres } from '../support/postgres.mjs';
-import { resolveRabbitMq } from '../support/rabbitmq.mjs';
 
 const SHOWN = 20;
 
 /** Plays a scenario and judges it. `violations` are what must not be, in words. */
 export async function play(url, name, settings) {
   const { default: scenario, defaults, servers: ownServers } = await import(url.href);
-  const servers = await (ownServers ?? sharedServers)();
+  const servers = await (ownServers ?? sharedServers)(settings);
   const scope = new Scope(servers);
   const ledger = new Ledger();
   const started = Date.now();
@@ -25,14 +24,7 @@ export async function play(url, name, settings) {
   }
 }
 
-async function sharedServers() {
-  const [postgres, rabbit] = await Promise.all([resolvePostgres(), resolveRabbitMq()]);
-  return {
-    databaseUrl: postgres.url,
-    rabbitUrl: rabbit.url,
-    stop: async () => void (await Promise.allSettled([postgres.close(), rabbit.close()])),
-  };
-}
+const sharedServers = ({ pooler }) => startServers({ durable: false, pooler });
 
 function judge(name, seed, ledger, outcome) {
   const { lost, duplicates, unexplained, inversions } = ledger.verdict();

@@ -10,6 +10,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean' },
+    pooler: { type: 'boolean' },
     ...Object.fromEntries(['seed', ...SETTINGS].map((setting) => [setting, { type: 'string' }])),
   },
 });
@@ -17,7 +18,7 @@ const [name] = positionals;
 
 if (!names.includes(name)) {
   console.error(
-    `Usage: npm run chaos -- <${names.join('|')}> [--seed n] [--events n] [--seconds n] [--patience n] [--json]`,
+    `Usage: npm run chaos -- <${names.join('|')}> [--seed n] [--events n] [--seconds n] [--patience n] [--pooler] [--json]`,
   );
   process.exit(2);
 }
@@ -27,6 +28,7 @@ const { play } = await import('./play.mjs');
 const given = SETTINGS.filter((setting) => flags[setting] !== undefined);
 const { report, violations } = await play(new URL(`${name}.mjs`, folder), name, {
   seed: Number(flags.seed ?? Math.floor(Math.random() * 1_000_000)),
+  pooler: flags.pooler,
   ...Object.fromEntries(given.map((setting) => [setting, Number(flags[setting])])),
 });
 for (const violation of violations) console.error(violation);

@@ -20,7 +20,8 @@ export default async function relay(scope) {
   };
   const { amqplib, ...others } = {
     ...(await inTurn(ROUNDS, own)),
-    ...(await inTurn(PEER_ROUNDS, await peers(scope, stage))),
+    // They need sessions of their own, which such a pooler does not give them.
+    ...(scope.pooler ? {} : await inTurn(PEER_ROUNDS, await peers(scope, stage))),
   };
   const ratios = Object.entries(others).map(([name, value]) => [name, ratio(value, amqplib)]);
   return { figures: { amqplib, ...others }, ratios: Object.fromEntries(ratios) };
