@@ -24,6 +24,18 @@ export function matchesPattern(pattern: string, type: string): boolean {
 }
 
 /**
+ * The pattern as a regular expression (POSIX and JavaScript alike), for types that have a dot put behind them: so each
+ * word is followed by one, and `#` needs no exceptions.
+ */
+export function patternExpression(pattern: string): string {
+  const words = pattern.split('.').map((word) => {
+    if (word === '#') return '([^.]*\\.)*';
+    return word === '*' ? '[^.]*\\.' : `${word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}\\.`;
+  });
+  return `^${words.join('')}$`;
+}
+
+/**
  * Whether some type matches both patterns (a type is a pattern without wildcards). Walks all pairs of positions the
  * two can reach together, each at most once, so that hostile patterns of many `#` stay cheap.
  */

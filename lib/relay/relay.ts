@@ -74,7 +74,11 @@ export class OutboxRelay {
       release: (lanes) => this.lanesGiven(lanes),
       isClear: (lanes) => this.pipeline.isClear(lanes),
       lost: (lanes, error) => this.lanesLost(lanes, error),
-      report: () => ({ breaker: this.breaker.open ? 'open' : 'closed', brokerReady: publisher.ready }),
+      report: () => ({
+        breaker: this.breaker.open ? 'open' : 'closed',
+        brokerReady: publisher.ready,
+        onDead: settings.onDead,
+      }),
     });
     this.attendance = new Attendance(this.keeper, {
       takesPart: () => this.takesPart,

@@ -1,6 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { matchesPattern, patternProblem, patternsOverlap } from '../../lib/event/pattern.js';
+import {
+  matchesPattern,
+  patternExpression,
+  patternProblem,
+  patternsOverlap,
+} from '../../lib/event/pattern.js';
+
+test('patternExpression() says of a type with a dot behind it what matchesPattern() says of the type', () => {
+  const [patterns, types] = [words('order', 'a+b', '*', '#'), words('order', 'a+b', 'ab', 'x')];
+  fc.assert(
+    fc.property(patterns, types, (pattern, type) => {
+      const [one, other] = [pattern.join('.'), type.join('.')];
+      return new RegExp(patternExpression(one)).test(`${other}.`) === matchesPattern(one, other);
+    }),
+    { numRuns: 2_000 },
+  );
+});
 
 describe('matchesPattern', () => {
   test.each([
