@@ -40,6 +40,7 @@ export { OutboxEventPublisher } from './emit/outbox-event-publisher.js';
 export type { EmitOptions, EventToEmit } from './emit/emit-options.js';
 export type { TransactionHandle } from './emit/transaction.js';
 export type { EventHeaders } from './event/envelope.js';
+export type { FailedAttempt } from './event/failed-attempt.js';
 export type { Codec, CodecName } from './event/codec.js';
 export type { WireFormat } from './event/wire/format.js';
 
@@ -84,7 +85,7 @@ export type { Permissions, RolePermissions } from './broker/rabbitmq/permissions
 export type { TopologyReport } from './broker/rabbitmq/topology-report.js';
 
 // Tables
-export { InboxEntity, OutboxEventEntity, type EventState, type FailedAttempt } from './store/entities.js';
+export { InboxEntity, OutboxEventEntity, type EventState } from './store/entities.js';
 export {
   createOutboxMigrations,
   outboxMigrations,

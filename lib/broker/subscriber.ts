@@ -110,8 +110,11 @@ export interface EventSubscriber {
    */
   subscribe(request: SubscriptionRequest, handle: (delivery: Delivery) => void): Promise<Subscription>;
 
-  /** Puts a copy of the message aside; after `delay` ms it is back on `queue`, and on no other. Resolves when safe. */
-  retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void>;
+  /**
+   * Puts a copy of the message aside, with its failure on record; after `delay` ms it is back on `queue`, and on no other.
+   * Resolves when safe.
+   */
+  retryLater(message: IncomingMessage, queue: string, delay: number, failure: Failure): Promise<void>;
 
   /** After `delay` ms, a message that wakes `key` is on `queue`. Resolves when it is safe. */
   wakeLater(queue: string, key: string, delay: number): Promise<void>;
@@ -126,7 +129,7 @@ export interface EventSubscriber {
   deadLetter(message: IncomingMessage, queue: string, failure: Failure): Promise<void>;
 }
 
-/** Why a message is a dead letter. */
+/** Why a message was not handled. */
 export interface Failure {
   readonly type: string;
   readonly message: string;

@@ -63,9 +63,10 @@ export class Settler {
 
   private forward(message: IncomingMessage, outcome: Forwarded, forwarding: Forwarding): Promise<void> {
     const { queue } = this;
+    const failure = failureOf(outcome.error);
     return outcome.kind === 'retry'
-      ? forwarding.retryLater(message, queue, outcome.delay)
-      : forwarding.deadLetter(message, queue, failureOf(outcome.error));
+      ? forwarding.retryLater(message, queue, outcome.delay, failure)
+      : forwarding.deadLetter(message, queue, failure);
   }
 
   private notSafeYet({ id, type, attempt }: IncomingMessage, error: unknown): void {

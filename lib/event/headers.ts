@@ -18,9 +18,10 @@ export const HEADER = {
   errorMessage: 'outbox-error-message',
   errorStack: 'outbox-error-stack',
   errorAt: 'outbox-error-at',
+  errors: 'outbox-errors',
 } as const;
 
-/** amqplib refuses header tables above 64 KiB; ours leave room for the error headers of a dead letter. */
+/** amqplib refuses header tables above 64 KiB; ours leave room for the error headers of a dead letter (11 KiB). */
 const MAX_HEADER_BYTES = 48 * 1024;
 
 /** @throws {InvalidEventOptionError} for names or values that would not survive the way to the handler. */

@@ -1,5 +1,5 @@
 import type { EventHeaders } from '../event/envelope.js';
-import type { FailedAttempt } from './entities.js';
+import type { FailedAttempt } from '../event/failed-attempt.js';
 
 /** Which dead events: those that meet all that is given. */
 export interface DeadEventFilter {

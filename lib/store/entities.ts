@@ -1,14 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { EventHeaders } from '../event/envelope.js';
-
-/** One attempt to publish that failed. */
-export interface FailedAttempt {
-  /** 1 for the first. */
-  attempt: number;
-  /** By the database's clock, ISO 8601. */
-  at: string;
-  error: string;
-}
+import type { FailedAttempt } from '../event/failed-attempt.js';
 
 export type EventState = 'pending' | 'published' | 'dead';
 

@@ -197,6 +197,20 @@ describe('a dead letter', () => {
     expect(at).toBeLessThanOrEqual(Date.now());
   });
 
+  test('has the history of its attempts, in the header that its retries carried along', async () => {
+    await stage.publish('letter.sent');
+    const { headers } = (await stage.deadLetter(stage.queue('Office.failing'))).properties;
+    const history = JSON.parse(String(headers?.['outbox-errors'])) as Array<[number, number, string]>;
+    expect(history.map(([attempt, , error]) => [attempt, error])).toEqual([
+      [1, 'Error: attempt 1 failed'],
+      [2, 'Error: attempt 2 failed'],
+      [3, 'Error: attempt 3 failed'],
+    ]);
+    const times = history.map(([, at]) => at);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(new Date(times.at(-1) as number).toISOString()).toBe(headers?.['outbox-error-at']);
+  });
+
   test('has everything the event came with: headers, properties, and the bytes of its body', async () => {
     const id = await stage.publish('letter.sent', { ü: '…', n: 1.0 }, PROPERTIES);
     const letter = await stage.deadLetter(stage.queue('Office.failing'));

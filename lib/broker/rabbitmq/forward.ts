@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 import { HEADER } from '../../event/headers.js';
 import { commonName, type Failure, type IncomingMessage } from '../subscriber.js';
+import { withFailure } from './attempt-history.js';
 import type { PublishRequest } from './publish-frames.js';
 import { deadLetterExchange, ownRetryName, retryName, returnExchange } from './names.js';
 import type { Origin } from './plan.js';
+import { truncate } from './truncate.js';
 
 /** Leads to every queue by its name. */
 const DEFAULT_EXCHANGE = '';
@@ -15,8 +17,9 @@ export function retryCopy(
   exchange: string,
   { queue, broadcast }: Origin,
   delay: number,
+  failure: Failure,
 ): PublishRequest {
-  const headers = { [HEADER.attempt]: message.attempt + 1 };
+  const headers = { [HEADER.attempt]: message.attempt + 1, [HEADER.errors]: history(message, failure) };
   return broadcast === undefined
     ? copy(message, retryName(exchange, delay), queue, headers)
     : copy(message, DEFAULT_EXCHANGE, ownRetryName(queue, delay), headers);
@@ -52,8 +55,12 @@ export function deadLetterCopy(
     [HEADER.errorMessage]: truncate(failure.message, 2_048),
     ...(failure.stack && { [HEADER.errorStack]: truncate(failure.stack, 4_096) }),
     [HEADER.errorAt]: failure.at.toISOString(),
+    [HEADER.errors]: history(message, failure),
   });
 }
+
+const history = ({ attempt, raw }: IncomingMessage, failure: Failure): string =>
+  withFailure((raw as ConsumeMessage).properties.headers?.[HEADER.errors], attempt, failure);
 
 /** The copy with none of the emitter's headers: when they cannot be sent on as they came. */
 export function withoutForeignHeaders(request: PublishRequest): PublishRequest {
@@ -101,14 +108,3 @@ function copy(message: IncomingMessage, exchange: string, routingKey: string, ex
 
 const defined = (properties: object) =>
   Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
-
-/** By bytes, without cutting a character in two. */
-function truncate(text: string, bytes: number): string {
-  const buffer = Buffer.from(text);
-  return buffer.length <= bytes
-    ? text
-    : `${buffer
-        .subarray(0, bytes - 3)
-        .toString('utf8')
-        .replace(/�$/, '')}…`;
-}

@@ -89,10 +89,10 @@ export class RabbitSubscriber implements EventSubscriber {
     return subscription;
   }
 
-  retryLater(message: IncomingMessage, queue: string, delay: number): Promise<void> {
+  retryLater(message: IncomingMessage, queue: string, delay: number, failure: Failure): Promise<void> {
     const origin = this.originOf(queue);
     const wait = this.delays.possible(delay);
-    const request = retryCopy(message, this.settings.exchange, origin, wait);
+    const request = retryCopy(message, this.settings.exchange, origin, wait, failure);
     const target = request.exchange || request.routingKey;
     return this.forward(request, target, () => this.topology.ensureRetry(origin, wait));
   }

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { EventHeaders } from '../../event/envelope.js';
+import type { FailedAttempt } from '../../event/failed-attempt.js';
 import type { DeadEvent, DeadEventFilter, DeadEventPage, DeadEventRef, DeadEvents } from '../dead-events.js';
-import type { FailedAttempt } from '../entities.js';
 import { deadCount } from './statements/dead-count.js';
 import { deadLast } from './statements/dead-last.js';
 import { deadList } from './statements/dead-list.js';
