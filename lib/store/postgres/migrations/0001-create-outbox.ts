@@ -77,7 +77,6 @@ export const createOutbox: Migration = {
   handlers text[] NOT NULL,
   patterns text[] NOT NULL,
   exchange text NOT NULL,
-  dead_letters text NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),
   seen_at timestamptz NOT NULL DEFAULT now(),
   stopped_at timestamptz,

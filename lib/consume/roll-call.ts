@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from '@nestjs/common';
+import { settledWithin } from '../policy/deadline.js';
+import {
+  ANNOUNCE_INTERVAL,
+  type ConsumerAnnouncement,
+  type ConsumerRegistry,
+} from '../store/consumer-registry.js';
+import { describeFailure } from './failure.js';
+import type { HandlerQueue } from './handler.js';
+import { requestFor } from './queue-consumer.js';
+
+/** How long a shutdown waits for the last word, in milliseconds. */
+const LAST_WORD = 2_000;
+
+/**
+ * Puts the consumers of this process on record, and says that they live for as long as they do. Nothing depends on it but
+ * what operators see: a database that refuses is told of once, and asked again.
+ */
+export class RollCall {
+  private readonly who = { process: randomUUID(), host: `${hostname()}:${process.pid}` };
+  private readonly announced: ConsumerAnnouncement[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private speaking: Promise<void> = Promise.resolve();
+  private complained = false;
+  private stopped = false;
+
+  constructor(
+    private readonly registry: ConsumerRegistry,
+    private readonly about: { readonly service: string; readonly exchange: string },
+    private readonly logger: Pick<Logger, 'warn'>,
+  ) {}
+
+  /** From now on these, too. Does not wait for the database. */
+  add(queues: readonly HandlerQueue[]): void {
+    if (queues.length === 0) return;
+    this.announced.push(...queues.map((queue) => this.announcementOf(queue)));
+    this.speak();
+  }
+
+  /** Never rejects. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    if (this.announced.length === 0) return;
+    await settledWithin(
+      this.speaking.then(() => this.registry.retire(this.who)),
+      LAST_WORD,
+    );
+  }
+
+  private speak(): void {
+    clearTimeout(this.timer);
+    this.speaking = this.speaking.then(() => this.announce());
+  }
+
+  private async announce(): Promise<void> {
+    if (this.stopped) return;
+    try {
+      await this.registry.announce(this.who, this.announced);
+      this.complained = false;
+    } catch (error) {
+      this.complain(error);
+    }
+    clearTimeout(this.timer);
+    if (!this.stopped) this.timer = setTimeout(() => this.speak(), ANNOUNCE_INTERVAL).unref();
+  }
+
+  private complain(error: unknown): void {
+    if (this.complained || this.stopped) return;
+    this.complained = true;
+    this.logger.warn(
+      `The consumers of this process cannot be put on record, and dead letters be found by it: ${describeFailure(error)}`,
+    );
+  }
+
+  private announcementOf(queue: HandlerQueue): ConsumerAnnouncement {
+    const { patterns, exchange = this.about.exchange } = requestFor(queue);
+    return {
+      queue: queue.commonName,
+      service: this.about.service,
+      handlers: queue.handlers.map(({ name }) => name),
+      patterns,
+      exchange,
+    };
+  }
+}

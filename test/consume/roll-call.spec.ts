@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { RollCall } from '../../lib/consume/roll-call.js';
+import type { HandlerQueue } from '../../lib/consume/handler.js';
+import type { ConsumerAnnouncement } from '../../lib/store/consumer-registry.js';
+
+const queue = (name: string): HandlerQueue => ({
+  name: `${name}.0123456789ab`,
+  commonName: name,
+  ordered: false,
+  onDead: 'park',
+  handlers: [
+    { name: 'Invoicing.invoice', patterns: ['order.*'], retry: { delays: [] }, exchange: undefined },
+  ] as never,
+});
+
+describe('consumers announce themselves', () => {
+  const warn = jest.fn();
+  let announced: Array<readonly ConsumerAnnouncement[]>;
+  let retired: string[];
+  let failure: Error | undefined;
+  let rollCall: RollCall;
+  const registry = {
+    announce: (_who: unknown, consumers: readonly ConsumerAnnouncement[]) => {
+      announced.push([...consumers]);
+      return failure ? Promise.reject(failure) : Promise.resolve();
+    },
+    retire: ({ process }: { process: string }) => {
+      retired.push(process);
+      return Promise.resolve();
+    },
+    list: () => Promise.resolve([]),
+    forget: () => Promise.resolve(true),
+  };
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    warn.mockClear();
+    [announced, retired, failure] = [[], [], undefined];
+    rollCall = new RollCall(registry, { service: 'shop', exchange: 'events' }, { warn });
+  });
+  afterEach(() => void jest.useRealTimers());
+
+  const queues = () => announced.map((consumers) => consumers.map((consumer) => consumer.queue));
+
+  test('at once, by the names that all processes have in common, and again and again', async () => {
+    rollCall.add([queue('a')]);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(announced).toEqual([
+      [
+        {
+          queue: 'a',
+          service: 'shop',
+          handlers: ['Invoicing.invoice'],
+          patterns: ['order.*'],
+          exchange: 'events',
+        },
+      ],
+    ]);
+    rollCall.add([queue('b')]);
+    await jest.advanceTimersByTimeAsync(0);
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(queues()).toEqual([['a'], ['a', 'b'], ['a', 'b'], ['a', 'b']]);
+  });
+
+  test('until they stop, which they say last', async () => {
+    rollCall.add([queue('a')]);
+    await rollCall.stop();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(retired).toHaveLength(1);
+    expect(queues().length).toBeLessThanOrEqual(1);
+  });
+
+  test('not at all where there are none', async () => {
+    rollCall.add([]);
+    await jest.advanceTimersByTimeAsync(60_000);
+    await rollCall.stop();
+    expect([announced, retired]).toEqual([[], []]);
+  });
+
+  test('as soon as the database takes it; one warning tells that it does not', async () => {
+    failure = new Error('permission denied for table outbox_consumers');
+    rollCall.add([queue('a')]);
+    await jest.advanceTimersByTimeAsync(45_000);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('permission denied'));
+    failure = undefined;
+    await jest.advanceTimersByTimeAsync(15_000);
+    failure = new Error('again');
+    await jest.advanceTimersByTimeAsync(15_000);
+    expect(warn).toHaveBeenCalledTimes(2);
+  });
+});
