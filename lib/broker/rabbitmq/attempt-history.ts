@@ -14,11 +14,21 @@ type Entry = readonly [attempt: number, at: number, error: string];
 
 /** The header with one more failure. What is not a history of ours counts as none. */
 export function withFailure(header: unknown, attempt: number, { type, message, at }: Failure): string {
-  const error = oneLine(message === '' ? type : `${type}: ${message}`);
-  const entries = [
-    ...entriesOf(header),
-    [attempt, at.getTime(), truncate(error, MOST_BYTES_OF_ONE)] as Entry,
-  ];
+  const error = message === '' ? type : `${type}: ${message}`;
+  return bounded([...entriesOf(header), entry(attempt, at.getTime(), error)]);
+}
+
+/** The header of a history. */
+export const historyOf = (attempts: readonly FailedAttempt[]): string =>
+  bounded(attempts.map(({ attempt, at, error }) => entry(attempt, Date.parse(at), error)));
+
+const entry = (attempt: number, at: number, error: string): Entry => [
+  attempt,
+  at,
+  truncate(oneLine(error), MOST_BYTES_OF_ONE),
+];
+
+function bounded(entries: readonly Entry[]): string {
   let kept = entries.slice(-MOST_ATTEMPTS);
   // Quotes and the like grow as they are escaped.
   while (kept.length > 1 && Buffer.byteLength(JSON.stringify(kept)) > MOST_BYTES) kept = kept.slice(1);

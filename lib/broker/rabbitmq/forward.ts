@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 import { HEADER } from '../../event/headers.js';
 import { commonName, type Failure, type IncomingMessage } from '../subscriber.js';
-import { withFailure } from './attempt-history.js';
+import { historyOf, withFailure } from './attempt-history.js';
+import type { QueuedDeadLetter } from '../dead-letters.js';
 import type { PublishRequest } from './publish-frames.js';
 import { deadLetterExchange, ownRetryName, retryName, returnExchange } from './names.js';
 import type { Origin } from './plan.js';
@@ -57,6 +58,17 @@ export function deadLetterCopy(
     [HEADER.errorAt]: failure.at.toISOString(),
     [HEADER.errors]: history(message, failure),
   });
+}
+
+/** A dead letter as its handler's queue gets it: as new as it was, but for the history of its attempts. */
+export function requeueCopy({ message, errors }: QueuedDeadLetter, queue: string): PublishRequest {
+  const request = copy(message, DEFAULT_EXCHANGE, queue, { [HEADER.errors]: historyOf(errors) });
+  const {
+    [HEADER.attempt]: _,
+    [HEADER.consumer]: __,
+    ...headers
+  } = request.properties.headers as object as Record<string, unknown>;
+  return { ...request, properties: { ...request.properties, headers } };
 }
 
 const history = ({ attempt, raw }: IncomingMessage, failure: Failure): string =>

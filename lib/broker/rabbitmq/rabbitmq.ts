@@ -3,6 +3,7 @@ import type { Telling } from '../../lifecycle/lifecycle.js';
 import type { BrokerLinks } from '../link-state.js';
 import type { Topology } from './definitions.js';
 import { RabbitConnection } from './connection.js';
+import { RabbitDeadLetterQueues } from './dead-letters/rabbit-dead-letter-queues.js';
 import { GuardedPublisher } from './guarded-publisher.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
@@ -29,6 +30,7 @@ const START_TIMEOUT = 5_000;
 export class RabbitMq {
   readonly publisher: GuardedPublisher;
   readonly subscriber: RabbitSubscriber;
+  readonly deadLetters: RabbitDeadLetterQueues;
   private readonly publishing: RabbitConnection;
   private readonly consuming: RabbitConnection;
   private readonly publishers: readonly RabbitPublisher[];
@@ -59,6 +61,7 @@ export class RabbitMq {
     // On a channel apart: a retry exchange that somebody deleted must not cost the relay its channel.
     const forwarder = publisher(() => Promise.resolve());
     this.publishers = [main, apart, forwarder];
+    this.deadLetters = new RabbitDeadLetterQueues(() => operatorConnection(settings), settings);
     this.consuming = connection('consumer');
     this.consumingTopology = new RabbitTopology(this.consuming, settings);
     this.subscriber = new RabbitSubscriber(
@@ -103,7 +106,7 @@ export class RabbitMq {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.subscriber.close(), this.closePublishing()]);
+    await Promise.all([this.subscriber.close(), this.closePublishing(), this.deadLetters.close()]);
   }
 
   private async closePublishing(): Promise<void> {
@@ -118,3 +121,12 @@ export class RabbitMq {
     });
   }
 }
+
+/** Whoever asks is told what is wrong; and short questions should not wait for each other's acknowledgements in TCP. */
+const operatorConnection = (settings: RabbitMqSettings) =>
+  new RabbitConnection({
+    ...settings,
+    socket: { noDelay: true, ...settings.socket },
+    name: `${settings.service} operator`,
+    logger: { log: () => undefined, warn: () => undefined },
+  });
