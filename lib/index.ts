@@ -7,11 +7,13 @@ export {
 } from './outbox.module.js';
 export {
   getOutboxConsumersToken,
+  getDeadLettersToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
   getOutboxRelayToken,
   getOutboxToken,
   getOutboxTopologyToken,
+  InjectDeadLetters,
   InjectOutbox,
   InjectOutboxConsumers,
   InjectOutboxEventPublisher,
@@ -62,6 +64,17 @@ export { Abort, Reject, Retry } from './consume/signals.js';
 export { OutboxRelay } from './relay/relay.js';
 export type { RelayCounts, RelayStats } from './relay/relay-stats.js';
 
+// Dead letters
+export {
+  DeadLetters,
+  type DeadLetterCount,
+  type DeadLetterList,
+  type ListOptions,
+} from './admin/dead-letters/dead-letters.js';
+export type { DeadLetter } from './admin/dead-letters/dead-letter.js';
+export type { DeadLetterFilter, DeadLetterTarget } from './admin/dead-letters/dead-letter-filter.js';
+export type { SweepOptions, SweepProblem, SweepProgress, SweepReport } from './admin/dead-letters/sweep.js';
+
 // Observing
 export { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
 export type { LifecycleListener } from './lifecycle/lifecycle.js';
@@ -97,8 +110,11 @@ export type { TableNames } from './store/postgres/tables.js';
 export { OutboxError } from './errors/outbox.error.js';
 export { BrokerUnavailableError } from './errors/broker-unavailable.error.js';
 export { ChannelLostError } from './errors/channel-lost.error.js';
+export { DeadLettersBusyError } from './errors/dead-letters-busy.error.js';
+export { HandlerQueueMissingError } from './errors/handler-queue-missing.error.js';
 export { HandlerTimeoutError } from './errors/handler-timeout.error.js';
 export { InboxRequiredError } from './errors/inbox-required.error.js';
+export { InvalidDeadLetterFilterError } from './errors/invalid-dead-letter-filter.error.js';
 export { InvalidEventOptionError } from './errors/invalid-event-option.error.js';
 export { InvalidEventTypeError } from './errors/invalid-event-type.error.js';
 export { InvalidHandlerError } from './errors/invalid-handler.error.js';

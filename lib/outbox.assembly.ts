@@ -1,9 +1,13 @@
 import { hostname } from 'node:os';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import { DeadLetters } from './admin/dead-letters/dead-letters.js';
 import type { PlanSettings } from './broker/rabbitmq/plan.js';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
 import type { Consumers } from './consume/consumers.js';
+import { handlerQueues } from './consume/handler.js';
+import { MessageReader } from './consume/payload/message-reader.js';
+import { RollCall } from './consume/roll-call.js';
 import { consumersOf } from './consumers.assembly.js';
 import { AmbientTransaction } from './emit/ambient-transaction.js';
 import { Announcer } from './emit/announcer.js';
@@ -22,6 +26,8 @@ import type { Job, JobRegistry } from './relay/jobs.js';
 import { createPruner, publishedEvents } from './relay/pruner.js';
 import { OutboxRelay } from './relay/relay.js';
 import { applyTableNames, storageNames } from './store/apply-table-names.js';
+import { PostgresConsumerRegistry } from './store/postgres/postgres-consumer-registry.js';
+import { PostgresDeadEvents } from './store/postgres/postgres-dead-events.js';
 import { PostgresStore } from './store/postgres/postgres-store.js';
 import { tables } from './store/postgres/tables.js';
 import type { OutboxStore } from './store/store.js';
@@ -43,6 +49,8 @@ export interface OutboxParts {
   readonly relay: OutboxRelay;
   readonly pruner: Job | undefined;
   readonly consumers: Consumers;
+  readonly rollCall: RollCall;
+  readonly deadLetters: DeadLetters;
 }
 
 /** Builds the parts, and brings the tables up to date (or fails the start because they are not). */
@@ -107,6 +115,20 @@ export async function assemble(
   const announcer = new Announcer(() => store.notify(), new Logger('Outbox'));
   if (relay.wakeUp === 'auto')
     wakeUp.onSignal(() => tracing.untraced(() => outboxRelay.isAlone || announcer.announce()));
+  const registeredConsumers = new PostgresConsumerRegistry(dataSource, tables(names));
+  const consuming = consumersOf({
+    subscriber: broker.subscriber,
+    codecs,
+    tracking,
+    lifecycle,
+    tracing,
+    dataSource,
+    tables: tables(names),
+    ambient,
+    inboxRetention: options.inboxRetention,
+    registry,
+    logger: consumerLogger,
+  });
   return {
     options,
     lifecycle,
@@ -137,18 +159,20 @@ export async function assemble(
       retention > 0
         ? createPruner(publishedEvents(store, lifecycle), retention, registry, logger)
         : undefined,
-    consumers: consumersOf({
-      subscriber: broker.subscriber,
-      codecs,
-      tracking,
+    consumers: consuming,
+    rollCall: new RollCall(
+      registeredConsumers,
+      { service: options.service, exchange: rabbitmq.exchange },
+      consumerLogger,
+    ),
+    deadLetters: new DeadLetters({
+      events: new PostgresDeadEvents(dataSource, tables(names)),
+      queues: broker.deadLetters,
+      registry: registeredConsumers,
+      own: () => consuming.states.map(({ queue }) => queue),
+      messages: new MessageReader(codecs),
       lifecycle,
-      tracing,
-      dataSource,
-      tables: tables(names),
-      ambient,
-      inboxRetention: options.inboxRetention,
-      registry,
-      logger: consumerLogger,
+      wake: () => wakeUp.signal(),
     }),
   };
 }
@@ -170,7 +194,7 @@ type Handlers = Parameters<Consumers['start']>[0];
  * what comes in on its connection, belongs to no trace; what handlers do belongs to theirs.
  */
 export async function start(parts: OutboxParts, handlers: Handlers): Promise<void> {
-  const { options, broker, relay, pruner, consumers, tracing } = parts;
+  const { options, broker, relay, pruner, consumers, rollCall, tracing } = parts;
   const consuming = handlers.length > 0;
   // Handlers publish, too: their retries and dead letters.
   const publishing = options.relay.enabled || consuming;
@@ -185,12 +209,14 @@ export async function start(parts: OutboxParts, handlers: Handlers): Promise<voi
     relay.start();
     pruner?.start();
   });
-  if (consuming) await consumers.start(handlers);
+  if (!consuming) return;
+  await consumers.start(handlers);
+  tracing.untraced(() => rollCall.add(handlerQueues(handlers)));
 }
 
 /** Starts handlers that were not known when the rest was started. */
 export async function startConsuming(
-  { broker, consumers }: OutboxParts,
+  { broker, consumers, rollCall, tracing }: OutboxParts,
   handlers: Parameters<Consumers['start']>[0],
 ): Promise<void> {
   if (handlers.length === 0) return;
@@ -198,6 +224,7 @@ export async function startConsuming(
   await consumers.prepare(handlers);
   await broker.startPublishing();
   await consumers.start(handlers);
+  tracing.untraced(() => rollCall.add(handlerQueues(handlers)));
 }
 
 /** Nothing new begins from here on. A broker that does not answer the cancel is not waited for. */
@@ -208,9 +235,9 @@ export async function halt({ options, relay, consumers }: OutboxParts): Promise<
 
 /** Waits for what is running, up to `shutdownTimeout`, gives the rest back, and lets go of every connection. */
 export async function close(parts: OutboxParts): Promise<void> {
-  const { options, store, broker, hooks, announcer, relay, pruner, consumers } = parts;
+  const { options, store, broker, hooks, announcer, relay, pruner, consumers, rollCall } = parts;
   await Promise.all([
-    consumers.close(options.shutdownTimeout),
+    consumers.close(options.shutdownTimeout).then(() => rollCall.stop()),
     relay.finished(options.shutdownTimeout),
     pruner?.stop(),
   ]);

@@ -38,6 +38,7 @@ import type { ResolvedOptions } from './options/schema.js';
 import { assemble, close, halt, start, startConsuming, type OutboxParts } from './outbox.assembly.js';
 import {
   DEFAULT_OUTBOX,
+  getDeadLettersToken,
   getHandlerIntakeToken,
   getObservedOutboxToken,
   getOutboxConsumersToken,
@@ -197,6 +198,11 @@ function moduleOf(
       provide: getOutboxLifecycleToken(name),
       inject: [PARTS],
       useFactory: ({ lifecycle }: OutboxParts) => new OutboxLifecycle(lifecycle),
+    },
+    {
+      provide: getDeadLettersToken(name),
+      inject: [PARTS],
+      useFactory: ({ deadLetters }: OutboxParts) => deadLetters,
     },
     { provide: getHandlerIntakeToken(name), useExisting: INTAKE },
     {

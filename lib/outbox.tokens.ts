@@ -1,4 +1,5 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
+import { DeadLetters } from './admin/dead-letters/dead-letters.js';
 import { OutboxTopology } from './broker/rabbitmq/outbox-topology.js';
 import { HandlerIntake } from './consume/handler-intake.js';
 import { OutboxConsumers } from './consume/outbox-consumers.js';
@@ -30,6 +31,9 @@ export const getOutboxConsumersToken = (name: string = DEFAULT_OUTBOX): Injectio
 export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxLifecycle, name);
 
+export const getDeadLettersToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(DeadLetters, name);
+
 export const getOutboxTopologyToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxTopology, name);
 
@@ -58,3 +62,6 @@ export const InjectOutboxLifecycle = (name?: string): ParameterDecorator =>
 /** Injects `OutboxEventPublisher` of a named instance. */
 export const InjectOutboxEventPublisher = (name?: string): ParameterDecorator =>
   Inject(getOutboxEventPublisherToken(name));
+
+/** Injects `DeadLetters` of a named instance. */
+export const InjectDeadLetters = (name?: string): ParameterDecorator => Inject(getDeadLettersToken(name));

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { type EventContext, OnEvent } from 'nestjs-rabbitmq-outbox';
+import { DeadLetters, type DeadLetterCount, type EventContext, OnEvent } from 'nestjs-rabbitmq-outbox';
 import {
   createPlayground,
   eventually,
@@ -77,24 +77,27 @@ test('the SQL that puts a dead event back has it published, and then the rest of
   expect(published.map(({ id }) => id)).toEqual([dead, parked]);
 });
 
-test('the function that requeues dead letters gives each a new beginning, under its own routing key', async () => {
+test('the service of the guide counts, lists and requeues, each letter under its own routing key', async () => {
   const folder = snippetFolder();
   const [module] = writeModules(readDocument('docs/operating.md'), folder).filter(
     ({ section }) => section === 'Dead letters',
   );
-  const { requeueDeadLetters } = (await import(path.resolve(module?.file ?? ''))) as {
-    requeueDeadLetters: (url: string, queue: string) => Promise<number>;
+  const { Operations } = (await import(path.resolve(module?.file ?? ''))) as {
+    Operations: new (letters: DeadLetters) => { overview(): Promise<{ counts: DeadLetterCount[] }> };
   };
   const printer = shop.app.get(Printer);
   const id = await shop.emit('invoice.sent', { number: 7 });
-  const channel = await playground.channel();
-  await eventually(async () => (await channel.checkQueue(`${queue}.dlq`)).messageCount === 1);
+  const letters = shop.app.get(DeadLetters);
+  const operations = new Operations(letters);
+  await eventually(async () =>
+    (await operations.overview()).counts.some(({ where, count }) => where === queue && count === 1),
+  );
 
   printer.jammed = false;
-  expect(await requeueDeadLetters(playground.rabbitUrl, queue)).toBe(1);
+  expect(await letters.requeue({ where: queue })).toMatchObject({ done: 1, failed: 0 });
   await eventually(() => printer.printed.length > 0);
   expect(printer.printed).toMatchObject([{ id, attempt: 1, routingKey: 'invoice.sent' }]);
-  expect((await channel.checkQueue(`${queue}.dlq`)).messageCount).toBe(0);
+  expect(await letters.get(id)).toEqual([]);
   await rm(folder, { recursive: true });
 });
 
