@@ -1,9 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { BrokerUnavailableError } from '../errors/broker-unavailable.error.js';
+import { InvalidDeadLetterFilterError } from '../errors/invalid-dead-letter-filter.error.js';
 import { InvalidOptionError } from '../errors/invalid-option.error.js';
 import { OutboxError } from '../errors/outbox.error.js';
 import { SchemaOutdatedError } from '../errors/schema-outdated.error.js';
+import { addList } from './commands/list.js';
 import { addMigrate } from './commands/migrate.js';
+import { addPurge } from './commands/purge.js';
+import { addRequeue } from './commands/requeue.js';
+import { addShow } from './commands/show.js';
 import { addSql } from './commands/sql.js';
 import { addStats } from './commands/stats.js';
 import { addStatus } from './commands/status.js';
@@ -35,9 +40,21 @@ function programFor(run: Run): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .showHelpAfterError('(outbox <command> --help shows what it takes, with examples)')
     .addHelpText('after', GUIDE);
-  for (const add of [addMigrate, addStatus, addSql, addStats, addTopology]) add(program, run);
+  for (const add of COMMANDS) add(program, run);
   return program;
 }
+
+const COMMANDS = [
+  addMigrate,
+  addStatus,
+  addSql,
+  addStats,
+  addList,
+  addShow,
+  addRequeue,
+  addPurge,
+  addTopology,
+];
 
 const GUIDE = `
 Where the outbox is:
@@ -61,8 +78,10 @@ function report(error: unknown, args: readonly string[], io: Io): void {
   if (io.env['OUTBOX_DEBUG'] && stack) io.err(`${stack}\n`);
 }
 
+const USAGE = [UsageError, InvalidOptionError, InvalidDeadLetterFilterError];
+
 function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof UsageError || error instanceof InvalidOptionError) return EXIT.usage;
+  if (USAGE.some((type) => error instanceof type)) return EXIT.usage;
   if (error instanceof DatabaseError || error instanceof SchemaOutdatedError) return EXIT.database;
   if (error instanceof BrokerUnavailableError) return EXIT.broker;
   return EXIT.failed;
