@@ -7,6 +7,7 @@ import type { EventHeaders, NewEvent } from '../event/envelope.js';
 import { isEventId, newEventId } from '../event/event-id.js';
 import { assertEventType } from '../event/event-type.js';
 import { assertHeaders, assertHeaderSize, HEADER } from '../event/headers.js';
+import { isShortString } from '../event/short-string.js';
 import { trackingText, type TrackingContext } from '../event/tracking.js';
 import { ILL_FORMED, isWellFormed } from '../event/well-formed.js';
 import type { About } from '../event/wire/cloud-event.js';
@@ -170,10 +171,6 @@ function assertOptions(type: string, options: EmitOptions): void {
 /** Beyond these years PostgreSQL and JavaScript write dates differently. */
 const isStorable = (at: unknown): boolean =>
   at instanceof Date && at.getTime() >= 0 && at.getTime() < Date.UTC(10_000, 0);
-
-/** NUL is legal in AMQP but not in PostgreSQL's text. */
-const isShortString = (value: unknown): boolean =>
-  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 255 && !value.includes('\0');
 
 function span(type: string, option: string, duration: Duration | undefined): number | undefined {
   if (duration === undefined) return undefined;

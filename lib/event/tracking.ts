@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isShortString } from './short-string.js';
+import { isWellFormed } from './well-formed.js';
 
 /** Where in a chain of events the code that runs now stands. */
 export interface TrackingContext {
@@ -26,16 +28,24 @@ export class Tracking {
   }
 }
 
-/** The chain a handler's events continue. */
+/**
+ * The chain a handler's events continue. Ids of foreign events that ours cannot carry on are left out: what somebody else
+ * has sent must not make an `emit()` fail.
+ */
 export function continueChain(event: {
   readonly id: string;
   readonly correlationId: string | undefined;
   readonly trackingIds: readonly string[];
 }): TrackingContext {
-  const ids = event.id === '' ? event.trackingIds : [...event.trackingIds, event.id];
-  const trackingIds = ids.length > LONGEST_CHAIN ? ids.slice(-LONGEST_CHAIN) : ids;
-  return { correlationId: event.correlationId, causationId: event.id || undefined, trackingIds };
+  const trackingIds = [...event.trackingIds, event.id].filter(canBeCarried).slice(-LONGEST_CHAIN);
+  return {
+    correlationId: canBeCarried(event.correlationId) ? event.correlationId : undefined,
+    causationId: canBeCarried(event.id) ? event.id : undefined,
+    trackingIds,
+  };
 }
+
+const canBeCarried = (id: string | undefined): boolean => isShortString(id) && isWellFormed(id);
 
 /** The chain as one header: ids joined by commas, and the commas within them escaped. */
 export const trackingText = (ids: readonly string[]): string =>

@@ -38,6 +38,18 @@ describe('a chain', () => {
     },
   );
 
+  test.each([
+    ['too long', 'é'.repeat(128)],
+    ['with a NUL', 'a\0b'],
+    ['with half a surrogate pair', 'a\ud800'],
+  ])('leaves out a foreign id that our events cannot carry: one %s', (_what, id) => {
+    expect(continueChain({ id, correlationId: id, trackingIds: ['a', id, 'b'] })).toEqual({
+      correlationId: undefined,
+      causationId: undefined,
+      trackingIds: ['a', 'b'],
+    });
+  });
+
   test('is one header, whatever the ids are', () => {
     expect(trackingText(['a', 'b'])).toBe('a,b');
     expect(trackingText(['a,b', '100%'])).toBe('a%2Cb,100%25');

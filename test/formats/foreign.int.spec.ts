@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { EventContext, OnEvent } from 'nestjs-rabbitmq-outbox';
+import { EventContext, OnEvent, OutboxService } from 'nestjs-rabbitmq-outbox';
 import { eventually } from '../support/outbox-app.js';
 import { openStage, type Stage } from '../consume/stage.js';
 
@@ -9,10 +9,14 @@ const seen: Array<{ handler: string; payload: unknown; context: EventContext }> 
 
 @Injectable()
 class Reader {
+  constructor(private readonly outbox: OutboxService) {}
+
   @OnEvent('foreign.#', { retry: ['100ms'] })
-  read(payload: unknown, context: EventContext): void {
+  async read(payload: unknown, context: EventContext): Promise<void> {
     seen.push({ handler: 'read', payload, context });
-    if ((payload as { fail?: boolean } | null)?.fail) throw new Error('no');
+    const { fail, emit } = (payload ?? {}) as { fail?: boolean; emit?: string };
+    if (fail) throw new Error('no');
+    if (emit !== undefined) await this.outbox.transaction(() => this.outbox.emit(emit, {}));
   }
 
   @OnEvent('raw.bytes')
@@ -83,6 +87,44 @@ const EXPECTED = {
   headers: { traceparent: event['traceparent'] },
 };
 
+interface Sent {
+  readonly body: Buffer;
+  readonly contentType: string;
+  readonly headers: Record<string, unknown>;
+}
+
+async function sendStructured(attributes: object): Promise<Sent> {
+  const body = Buffer.from(JSON.stringify(attributes));
+  const contentType = 'application/cloudevents+json';
+  await stage.send(queueOf('read'), body, { contentType });
+  return { body, contentType, headers: {} };
+}
+
+const sendBinary =
+  (prefix: string) =>
+  async ({ data, datacontenttype, ...attributes }: Record<string, unknown>): Promise<Sent> => {
+    const body = Buffer.from(JSON.stringify(data));
+    const contentType = datacontenttype as string;
+    const given = Object.entries(attributes).filter(([, value]) => value !== undefined);
+    const headers = Object.fromEntries(given.map(([name, value]) => [prefix + name, value]));
+    await stage.send(queueOf('read'), body, { contentType, headers });
+    return { body, contentType, headers };
+  };
+
+/** Of the first event of this type in the outbox, taken out of it: how it hangs together with others. */
+async function rowOf(type: string): Promise<object> {
+  const { name, sql } = stage.playground;
+  const [row] = await eventually(async () => {
+    const rows = await sql<object>(
+      `DELETE FROM ${name}.outbox WHERE type = $1 RETURNING correlation_id AS correlation,
+        headers::json->>'outbox-causation-id' AS causation, headers::json->>'outbox-tracking' AS tracking`,
+      [type],
+    );
+    return rows.length > 0 && rows;
+  });
+  return row as object;
+}
+
 describe('a CloudEvent of somebody else', () => {
   test('in structured mode, as the SDK writes it, is understood', async () => {
     const { headers, body } = HTTP.structured(event);
@@ -122,15 +164,44 @@ describe('a CloudEvent of somebody else', () => {
     expect((await first()).payload).toEqual(expected);
   });
 
-  test('keeps its id through its retries, into its dead letter', async () => {
-    const document = { ...event.toJSON(), data: { fail: true } };
-    await stage.send(queueOf('read'), JSON.stringify(document), {
-      contentType: 'application/cloudevents+json',
+  describe.each([
+    ['in structured mode', sendStructured],
+    ['in binary mode with the prefix cloudEvents_', sendBinary('cloudEvents_')],
+    ['in binary mode with the prefix cloudEvents:', sendBinary('cloudEvents:')],
+  ])('%s', (_mode, sendEvent) => {
+    test('keeps what it is through its retries, into its dead letter', async () => {
+      const sent = await sendEvent({ ...event.toJSON(), data: { fail: true } });
+      const letter = await stage.deadLetter(queueOf('read'));
+      expect(seen.map(({ context }) => `${context.id} ${context.attempt}`)).toEqual(['A-1 1', 'A-1 2']);
+      for (const { payload, context } of seen) {
+        expect(payload).toEqual({ fail: true });
+        expect(context).toMatchObject(EXPECTED);
+      }
+      expect(letter.content).toEqual(sent.body);
+      expect(letter.properties).toMatchObject({ messageId: 'A-1', contentType: sent.contentType });
+      expect(letter.properties.headers).toMatchObject(sent.headers);
     });
-    const letter = await stage.deadLetter(queueOf('read'));
-    expect(seen.map(({ context }) => `${context.id} ${context.attempt}`)).toEqual(['A-1 1', 'A-1 2']);
-    expect(JSON.parse(letter.content.toString())).toEqual(document);
-    expect(letter.properties.messageId).toBe('A-1');
+
+    test('can have an id that no message can carry as its own', async () => {
+      const id = 'long'.repeat(100);
+      await sendEvent({ ...event.toJSON(), id, data: { fail: true } });
+      await stage.deadLetter(queueOf('read'));
+      expect(seen.map(({ context }) => [context.id, context.attempt])).toEqual([
+        [id, 1],
+        [id, 2],
+      ]);
+    });
+
+    test('is what the events that its handler emits were caused by', async () => {
+      await sendEvent({ ...event.toJSON(), data: { emit: 'caused' } });
+      expect(await rowOf('caused')).toEqual({ correlation: 'c-9', causation: 'A-1', tracking: 'A-1' });
+    });
+
+    test('lets its handler emit, whatever its ids are', async () => {
+      const id = 'long'.repeat(100);
+      await sendEvent({ ...event.toJSON(), id, correlationid: `${id}\0`, data: { emit: 'uncaused' } });
+      expect(await rowOf('uncaused')).toEqual({ correlation: null, causation: null, tracking: null });
+    });
   });
 
   test.each(['{"id":', '[]', '{"id":"1","type":"x"}'])(

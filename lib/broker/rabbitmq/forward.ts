@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage, Options } from 'amqplib';
 import { HEADER } from '../../event/headers.js';
+import { isShortString } from '../../event/short-string.js';
 import { commonName, type Failure, type IncomingMessage } from '../subscriber.js';
 import { historyOf, withFailure } from './attempt-history.js';
 import type { QueuedDeadLetter } from '../dead-letters.js';
@@ -110,12 +111,18 @@ function copy(message: IncomingMessage, exchange: string, routingKey: string, ex
     body: content,
     properties: {
       ...defined(rest),
-      messageId: message.id || randomUUID(),
+      messageId: messageIdOf(message),
       mandatory: true,
       persistent: true,
       headers: { ...Object.fromEntries(kept), [HEADER.routingKey]: message.routingKey, ...extra },
     },
   };
+}
+
+/** The id of a foreign CloudEvent can be longer than the property takes; it is read from where it came from. */
+function messageIdOf({ id, raw }: IncomingMessage): string {
+  if (isShortString(id)) return id;
+  return ((raw as ConsumeMessage).properties.messageId as string | undefined) || randomUUID();
 }
 
 const defined = (properties: object) =>

@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Telling } from '../../lifecycle/lifecycle.js';
 import type { PublishOutcome } from '../publisher.js';
+import { Seldom } from '../../policy/seldom.js';
 import {
   commonName,
   type Delivery,
@@ -36,6 +37,7 @@ export class RabbitSubscriber implements EventSubscriber {
   private readonly origins = new Map<string, Origin>();
   /** Where retries and dead letters go, as far as we believe it to be there. */
   private readonly declared = new Map<string, Promise<void>>();
+  private readonly seldom = new Seldom();
 
   constructor(
     private readonly connection: RabbitConnection,
@@ -159,8 +161,11 @@ export class RabbitSubscriber implements EventSubscriber {
     if (outcome.kind === 'returned') throw new Error(`no queue is bound to exchange "${request.exchange}"`);
     // A nack has no cause. With one it never left: a foreign client can send headers that ours cannot.
     if (outcome.kind !== 'refused' || outcome.error.cause === undefined) throw outcome.error;
-    this.logger.warn(
-      `Message ${request.properties.messageId} moves on without its headers: ${outcome.error.message}`,
+    const { messageId } = request.properties;
+    this.seldom.say('', (alikeSinceLastLine) =>
+      this.logger.warn(`Message ${messageId} moves on without its headers: ${outcome.error.message}`, {
+        alikeSinceLastLine,
+      }),
     );
     const { kind } = await this.publish(withoutForeignHeaders(request));
     if (kind !== 'confirmed') throw outcome.error;
