@@ -15,7 +15,8 @@ const RETURNED: PublishOutcome = { kind: 'returned' };
  * (https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed), so an ack can tell which of the two it is.
  */
 export class ConfirmingChannel {
-  private readonly returned = new Set<string>();
+  /** How many of each address were returned and are not confirmed yet. */
+  private readonly returned = new Map<string, number>();
   /** Why nothing is answered any more. */
   private lost: ChannelLostError | BrokerUnavailableError | undefined;
 
@@ -32,9 +33,10 @@ export class ConfirmingChannel {
     channel.on('error', (reason: Error) => {
       error = reason;
     });
-    channel.on('return', ({ fields, properties }) =>
-      this.returned.add(address(fields.exchange, fields.routingKey, properties.messageId as string)),
-    );
+    channel.on('return', ({ fields, properties }) => {
+      const to = address(fields.exchange, fields.routingKey, properties.messageId as string);
+      this.returned.set(to, (this.returned.get(to) ?? 0) + 1);
+    });
     // Before amqplib's own listener, which fails everything unconfirmed: by then we must know it is not a nack.
     channel.prependListener('close', () => {
       this.lost = whyLost(error, exchange);
@@ -76,7 +78,11 @@ export class ConfirmingChannel {
 
   private confirmed({ exchange, routingKey, properties }: PublishRequest): PublishOutcome {
     if (this.returned.size === 0) return CONFIRMED;
-    return this.returned.delete(address(exchange, routingKey, properties.messageId)) ? RETURNED : CONFIRMED;
+    const to = address(exchange, routingKey, properties.messageId);
+    const count = this.returned.get(to) ?? 0;
+    if (count > 1) this.returned.set(to, count - 1);
+    else this.returned.delete(to);
+    return count > 0 ? RETURNED : CONFIRMED;
   }
 
   private failed(): PublishOutcome {
