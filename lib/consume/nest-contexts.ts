@@ -24,7 +24,7 @@ interface Internals {
   readonly guardsContextCreator: EnhancerCreator;
   readonly interceptorsContextCreator: EnhancerCreator;
   readonly pipesContextCreator: EnhancerCreator;
-  readonly filtersContextCreator: EnhancerCreator;
+  readonly filtersContextCreator: FilterCreator;
   createPipesFn(pipes: unknown[], parameters: unknown[]): ApplyPipes | null;
   createGuardsFn(
     guards: CanActivate[],
@@ -42,13 +42,24 @@ interface EnhancerCreator {
   };
 }
 
+interface FilterCreator extends EnhancerCreator {
+  create(...args: unknown[]): ExceptionsHandler;
+}
+
+interface ExceptionsHandler {
+  next(error: unknown, host: unknown): unknown;
+  /** `undefined`: there is none for it, or it only looked. */
+  invokeCustomFilters(error: unknown, host: unknown): unknown;
+}
+
 type ApplyPipes = (parameters: unknown[], payload: unknown, context: unknown) => Promise<void>;
 type ActivateGuards = (args: unknown[]) => Promise<void>;
 
 /**
  * Nest's creator of pipelines, told what it cannot know. It looks for the host among providers, and would silently
- * leave out the enhancers of a controller; to it an Observable that completes empty is an error; and it knows the
- * enhancers of the whole application only all together with the handler's own.
+ * leave out the enhancers of a controller; to it an Observable that completes empty is an error; it knows the
+ * enhancers of the whole application only all together with the handler's own; and it logs every error with its stack,
+ * where ours is one line in a while.
  */
 export function contextsOf(
   contexts: ExternalContextCreator,
@@ -67,7 +78,7 @@ export function contextsOf(
       ? interceptorsContextCreator
       : own(interceptorsContextCreator),
     pipesContextCreator: enhancers.pipes ? pipesContextCreator : own(pipesContextCreator),
-    filtersContextCreator: enhancers.filters ? filtersContextCreator : own(filtersContextCreator),
+    filtersContextCreator: silent(enhancers.filters ? filtersContextCreator : own(filtersContextCreator)),
     createGuardsFn: hinting(internals, globalGuards),
     ...(prepare && { createPipesFn: preparing(internals, prepare) }),
   };
@@ -91,21 +102,36 @@ export function resultOf(result: unknown): unknown {
 const nameOf = (guard: object): string => guard.constructor?.name ?? 'a guard';
 
 /** Without those of the whole application. */
-const own = (creator: EnhancerCreator): EnhancerCreator => derived(creator, () => []);
+const own = <T extends EnhancerCreator>(creator: T): T => derived(creator, { getGlobalMetadata: () => [] });
 
 /** Remembers which of them are of the whole application: Nest puts them into one list with the handler's own. */
 function noting(creator: EnhancerCreator, seen: WeakSet<object>): EnhancerCreator {
-  return derived(creator, (...args) => {
-    const global = creator.getGlobalMetadata(...args);
-    for (const enhancer of global) seen.add(enhancer);
-    return global;
+  return derived(creator, {
+    getGlobalMetadata: (...args) => {
+      const global = creator.getGlobalMetadata(...args);
+      for (const enhancer of global) seen.add(enhancer);
+      return global;
+    },
   });
 }
 
-const derived = (
-  creator: EnhancerCreator,
-  getGlobalMetadata: EnhancerCreator['getGlobalMetadata'],
-): EnhancerCreator => Object.assign(Object.create(creator) as EnhancerCreator, { getGlobalMetadata });
+const derived = <T extends EnhancerCreator>(creator: T, replaced: Partial<FilterCreator>): T =>
+  Object.assign(Object.create(creator) as T, replaced);
+
+/** An error that no filter deals with is thrown, and not logged. */
+function silent(creator: FilterCreator): FilterCreator {
+  return derived(creator, {
+    create(this: FilterCreator, ...args) {
+      const handler = creator.create.apply(this, args);
+      handler.next = (error, host) => {
+        const result = handler.invokeCustomFilters(error, host);
+        if (result === undefined) throw error;
+        return result;
+      };
+      return handler;
+    },
+  });
+}
 
 /** A global guard was as a rule written for HTTP: where it refuses an event, or trips over it, say so. */
 function hinting(internals: Internals, globalGuards: WeakSet<object>): Internals['createGuardsFn'] {

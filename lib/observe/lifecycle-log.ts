@@ -1,5 +1,6 @@
-import type { Logger } from '@nestjs/common';
-import { describeFailure } from '../consume/failure.js';
+import { IntrinsicException, type Logger } from '@nestjs/common';
+import { describeFailure, failureOf } from '../consume/failure.js';
+import { OutboxError } from '../errors/outbox.error.js';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import type { DeadLetterAction, FailedDelivery, FailedEvent } from '../lifecycle/messages.js';
 import { durationText } from '../policy/duration.js';
@@ -68,7 +69,7 @@ export class LifecycleLog {
       this.seldom.say(`retried ${failed.queue}`, (more) =>
         consumers.warn(
           `${failed.queue} failed, again in ${durationText(failed.delay)}: ${describeFailure(failed.error)}`,
-          deliveryFields(failed, failed.outbox, more),
+          { ...deliveryFields(failed, failed.outbox, more), ...stackOf(failed.error) },
         ),
       ),
     );
@@ -77,6 +78,7 @@ export class LifecycleLog {
         consumers.error(`${failed.queue} has a dead letter: ${describeFailure(failed.error)}`, {
           ...deliveryFields(failed, failed.outbox, more),
           reason: failed.reason,
+          ...stackOf(failed.error),
         }),
       ),
     );
@@ -105,6 +107,13 @@ export class LifecycleLog {
 }
 
 const alike = (more: number): Fields => (more > 0 ? { alikeSinceLastLine: more } : {});
+
+/** Where it was thrown, unless that was on purpose, or by this library. */
+function stackOf(error: unknown): Fields {
+  if (error instanceof IntrinsicException || error instanceof OutboxError) return {};
+  const { stack } = failureOf(error);
+  return stack === undefined ? {} : { stack };
+}
 
 const fieldsOf = ({ id, type, key, attempt }: FailedEvent, outbox: string, more: number): Fields => ({
   outbox,

@@ -91,9 +91,19 @@ describe('the log', () => {
       ...event,
       event: expect.stringMatching(/^[0-9a-f-]{36}$/),
       attempt: 1,
+      stack: expect.stringMatching(/^TypeError: the warehouse is on fire\n.*Orders\.handle/),
     });
     expect(dead?.params).toMatchObject({ ...event, attempt: 2, reason: 'exhausted' });
     expect(JSON.stringify(ours())).not.toContain(SECRET);
+    expect(lines.filter(({ level }) => level !== 'log')).toEqual(ours());
+  });
+
+  test('has no stack where an error was thrown on purpose', async () => {
+    await start();
+    await emitMany(1, 'reject');
+    const [dead] = await eventually(() => ours().length > 0 && ours());
+    expect(dead?.message).toMatch(/has a dead letter: Reject: never$/);
+    expect(dead?.params).not.toHaveProperty('stack');
   });
 
   test('has a line when the broker refuses events, and when they are dead', async () => {
