@@ -4,9 +4,10 @@ import type { BroughtHandler, ForeseenHandler } from '../consume/handler-intake.
 import { HANDLER_OPTIONS } from '../consume/handler-checks.js';
 import { resultOf } from '../consume/nest-contexts.js';
 import type { OnEventOptions } from '../consume/on-event.decorator.js';
+import { InvalidHandlerError } from '../errors/invalid-handler.error.js';
 import { matchesPattern } from '../event/pattern.js';
-import type { PatternMethod } from './pattern-methods.js';
-import { failureBehind } from './known-failure.js';
+import { OUTBOX_TRANSPORT, type KnownMethod, type PatternMethod } from './pattern-methods.js';
+import { withKnownFailure } from './known-failure.js';
 
 type Callback = (payload: unknown, context: EventContext) => Promise<unknown>;
 
@@ -19,20 +20,21 @@ interface Registered {
 export class EventMethods {
   private readonly methods = new Map<
     string,
-    { readonly extras: object; readonly registered: Registered[] }
+    { readonly method: KnownMethod; readonly registered: Registered[] }
   >();
 
-  add(name: string, pattern: string, callback: MessageHandler, extras: object): void {
-    const method = this.methods.get(name) ?? { extras, registered: [] };
-    this.methods.set(name, method);
-    method.registered.push({ pattern, callback: callback as unknown as Callback });
+  add(method: KnownMethod, pattern: string, callback: MessageHandler): void {
+    const registered = this.methods.get(method.name)?.registered ?? [];
+    this.methods.set(method.name, { method, registered });
+    registered.push({ pattern, callback: callback as unknown as Callback });
   }
 
+  /** @throws {InvalidHandlerError} for an extra that is no option, where nobody else can want it */
   handlers(): BroughtHandler[] {
-    return [...this.methods].map(([name, { extras, registered }]) => ({
-      name,
+    return [...this.methods.values()].map(({ method, registered }) => ({
+      name: method.name,
       patterns: registered.map(({ pattern }) => pattern),
-      options: optionsAmong(extras),
+      options: optionsAmong(method),
       invoke: (payload, context) => invoke(registered, payload, context),
     }));
   }
@@ -47,26 +49,26 @@ async function invoke(
   const matching = registered.find(({ pattern }) => matchesPattern(pattern, context.routingKey));
   // Messages that were put straight on the queue match nothing.
   const { callback } = matching ?? (registered[0] as Registered);
-  try {
-    await resultOf(await callback(payload, context));
-  } catch (error) {
-    throw failureBehind(error, context);
-  }
+  await withKnownFailure(async () => resultOf(await callback(payload, context)));
 }
 
 /** What is to come of methods that Nest has not registered yet. */
 export const foreseen = (methods: readonly PatternMethod[]): ForeseenHandler[] =>
-  methods.flatMap(({ name, patterns, extras }) => {
-    const types = patterns.filter((pattern) => typeof pattern === 'string');
-    return types.length === 0 ? [] : [{ name, patterns: types, options: optionsAmong(extras) }];
+  methods.flatMap((method) => {
+    const types = method.patterns.filter((pattern) => typeof pattern === 'string');
+    return types.length === 0 ? [] : [{ name: method.name, patterns: types, options: optionsAmong(method) }];
   });
 
 /**
- * Other transports may find something for them among the extras, too. What a method is called with is Nest's own business
- * here, and which outbox its events come from the strategy's.
+ * Other transports may find something for them among the extras, unless the method is for ours alone. What a method is
+ * called with is Nest's own business here, and which outbox its events come from the strategy's.
  */
-const optionsAmong = (extras: object): OnEventOptions =>
-  Object.fromEntries(Object.entries(extras).filter(([name]) => OPTIONS.has(name)));
+function optionsAmong({ name, extras, transport }: KnownMethod): OnEventOptions {
+  const wrong = Object.keys(extras).find((extra) => !OPTIONS.has(extra));
+  if (wrong !== undefined && transport === OUTBOX_TRANSPORT)
+    throw new InvalidHandlerError(name, `"${wrong}" is not an option of @EventPattern().`);
+  return Object.fromEntries(Object.entries(extras).filter(([extra]) => OPTIONS.has(extra)));
+}
 
 const OPTIONS: ReadonlySet<string> = new Set(
   [...HANDLER_OPTIONS].filter((name) => !['schema', 'batch', 'outbox'].includes(name)),

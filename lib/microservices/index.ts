@@ -1,2 +1,3 @@
-export { OUTBOX_TRANSPORT, OutboxTransportStrategy } from './outbox-transport-strategy.js';
+export { OUTBOX_TRANSPORT } from './pattern-methods.js';
+export { OutboxTransportStrategy } from './outbox-transport-strategy.js';
 export { OutboxRmqDeserializer } from './rmq-deserializer.js';

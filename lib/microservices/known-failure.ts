@@ -1,40 +1,52 @@
-import type { ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { catchError, throwError, type Observable } from 'rxjs';
-import { EventContext } from '../consume/event-context.js';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Catch, type ExceptionFilter } from '@nestjs/common';
 
-const FAILURE = Symbol('nestjs-rabbitmq-outbox:failure');
-const INTERCEPTORS = '__interceptors__';
+const FILTERS = '__exceptionFilters__';
 
 /** Wrapped, because anything can be thrown, `undefined` included. */
-interface Kept {
-  [FAILURE]?: { readonly error: unknown };
+interface Known {
+  failure?: { readonly error: unknown };
 }
 
-/** Notes on the context of an event what its handler failed with. */
-const keeper: NestInterceptor = {
-  intercept(context: ExecutionContext, next): Observable<unknown> {
-    const event: unknown = context.switchToRpc().getContext();
-    if (!(event instanceof EventContext)) return next.handle();
-    return next.handle().pipe(
-      catchError((error: unknown) => {
-        (event as Kept)[FAILURE] = { error };
-        return throwError(() => error);
-      }),
-    );
-  },
-};
+const running = new AsyncLocalStorage<Known>();
+
+/** Of no error's kind, as Nest learns by `instanceof`, which tells us of each. */
+class NoError {
+  static [Symbol.hasInstance](error: unknown): boolean {
+    const known = running.getStore();
+    if (known) known.failure = { error };
+    return false;
+  }
+}
+
+@Catch(NoError)
+class Witness implements ExceptionFilter {
+  catch(): never {
+    throw new Error('It catches nothing.');
+  }
+}
+
+const witness = new Witness();
 
 /**
  * Nest's own filter for microservices makes one generic object of every error that is no `RpcException`: nobody could tell
- * a validation error from a time-out behind it, nor a `Reject`. An interceptor sees the error before.
+ * a validation error from a time-out behind it, nor a `Reject`. A filter that catches nothing is asked about every error
+ * before the others are, whether it comes from a guard, a pipe, an interceptor or the method.
  */
-export function keepFailures(method: object): void {
-  const present = (Reflect.getMetadata(INTERCEPTORS, method) as unknown[] | undefined) ?? [];
-  if (!present.includes(keeper)) Reflect.defineMetadata(INTERCEPTORS, [keeper, ...present], method);
+export function witnessFailures(method: object): void {
+  const present = (Reflect.getMetadata(FILTERS, method) as unknown[] | undefined) ?? [];
+  // Nest asks the last one first.
+  if (!present.includes(witness)) Reflect.defineMetadata(FILTERS, [...present, witness], method);
 }
 
-/** What the handler failed with, if it got that far; else what Nest says. */
-export function failureBehind(error: unknown, context: EventContext): unknown {
-  const kept = (context as Kept)[FAILURE];
-  return kept ? kept.error : error;
+/** Rejects with what the method failed with, not with what filters or Nest have made of it. */
+export function withKnownFailure<T>(work: () => Promise<T>): Promise<T> {
+  const known: Known = {};
+  return running.run(known, async () => {
+    try {
+      return await work();
+    } catch (error) {
+      throw known.failure ? known.failure.error : error;
+    }
+  });
 }

@@ -3,11 +3,8 @@ import { Server, type MessageHandler } from '@nestjs/microservices';
 import type { HandlerIntake } from '../consume/handler-intake.js';
 import { getHandlerIntakeToken } from '../outbox.tokens.js';
 import { EventMethods, foreseen } from './event-methods.js';
-import { keepFailures } from './known-failure.js';
-import { CallbackNames, patternMethods, type PatternMethod } from './pattern-methods.js';
-
-/** Tells this transport from others, as in `@EventPattern('order.placed', OUTBOX_TRANSPORT)`. */
-export const OUTBOX_TRANSPORT = Symbol.for('nestjs-rabbitmq-outbox');
+import { witnessFailures } from './known-failure.js';
+import { CallbackNames, OUTBOX_TRANSPORT, patternMethods, type PatternMethod } from './pattern-methods.js';
 
 /**
  * Lets `@EventPattern()` methods of controllers consume events by the queues, retries and dead letters of the outbox:
@@ -26,7 +23,7 @@ export class OutboxTransportStrategy extends Server {
   constructor(@Inject(getHandlerIntakeToken()) private readonly intake: HandlerIntake) {
     super();
     const methods = patternMethods(intake.controllerMethods());
-    for (const { method } of methods) keepFailures(method);
+    for (const { method } of methods) witnessFailures(method);
     this.names = new CallbackNames(methods);
     const ours = ({ transport }: PatternMethod) => transport === undefined || transport === OUTBOX_TRANSPORT;
     intake.foresee(foreseen(methods.filter(ours)));
@@ -49,11 +46,11 @@ export class OutboxTransportStrategy extends Server {
     extras: Record<string, unknown> = {},
   ): void {
     if (!isEventHandler) return;
-    const name = this.names.nameOf(extras, String(pattern));
-    if (typeof pattern === 'string') this.methods.add(name, pattern, callback, extras);
+    const method = this.names.methodOf(extras, pattern);
+    if (typeof pattern === 'string') this.methods.add(method, pattern, callback);
     else
       this.logger.warn(
-        `${name} is not consumed: types of events are strings, not ${JSON.stringify(pattern)}.`,
+        `${method.name} is not consumed: types of events are strings, not ${JSON.stringify(pattern)}.`,
       );
   }
 

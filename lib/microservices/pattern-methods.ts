@@ -7,16 +7,23 @@ import {
 import { PatternHandler } from '@nestjs/microservices/enums/pattern-handler.enum.js';
 import type { ControllerMethod } from '../consume/handler-intake.js';
 
-/** An `@EventPattern()` method of one controller. */
-export interface PatternMethod {
+/** Tells this transport from others, as in `@EventPattern('order.placed', OUTBOX_TRANSPORT)`. */
+export const OUTBOX_TRANSPORT = Symbol.for('nestjs-rabbitmq-outbox');
+
+/** What is known of a method that Nest has registered. */
+export interface KnownMethod {
   /** `Class.method`. */
   readonly name: string;
-  readonly method: object;
   readonly extras: object;
-  /** Nest registers a callback for each. */
-  readonly patterns: readonly unknown[];
   /** The transport it is for; any, when it does not say. */
   readonly transport: unknown;
+}
+
+/** An `@EventPattern()` method of one controller. */
+export interface PatternMethod extends KnownMethod {
+  readonly method: object;
+  /** Nest registers a callback for each. */
+  readonly patterns: readonly unknown[];
 }
 
 export const patternMethods = (methods: readonly ControllerMethod[]): PatternMethod[] =>
@@ -39,10 +46,10 @@ export class CallbackNames {
     this.open = methods.map((method) => ({ method, left: method.patterns.length }));
   }
 
-  nameOf(extras: object | undefined, pattern: string): string {
+  methodOf(extras: object, pattern: unknown): KnownMethod {
     const found = this.open.find(({ method, left }) => left > 0 && method.extras === extras);
-    if (!found) return pattern;
+    if (!found) return { name: String(pattern), extras, transport: undefined };
     found.left -= 1;
-    return found.method.name;
+    return found.method;
   }
 }

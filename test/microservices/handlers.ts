@@ -1,6 +1,7 @@
 import {
   Catch,
   Controller,
+  ForbiddenException,
   Inject,
   Injectable,
   Scope,
@@ -45,6 +46,13 @@ class Amount {
 class Strict implements CanActivate {
   canActivate(): boolean {
     return false;
+  }
+}
+
+@Injectable()
+class Forbidding implements CanActivate {
+  canActivate(): boolean {
+    throw new ForbiddenException('not for you');
   }
 }
 
@@ -114,6 +122,12 @@ export class Events {
   @UseGuards(Strict)
   guarded(_payload: unknown): void {
     noted('guarded', undefined);
+  }
+
+  @EventPattern('forbidden', { retry: ['1h'] })
+  @UseGuards(Forbidding)
+  forbidden(_payload: unknown): void {
+    noted('forbidden', undefined);
   }
 
   @EventPattern('filtered', once)
@@ -194,6 +208,15 @@ export function Wrong(): Type {
     handle(_payload: unknown): void {}
   }
   return Wrong;
+}
+
+export function Unknown(): Type {
+  @Controller()
+  class Unknown {
+    @EventPattern('unknown', OUTBOX_TRANSPORT, { prefech: 3 })
+    handle(_payload: unknown): void {}
+  }
+  return Unknown;
 }
 
 export function Clash(queue: string): Type {

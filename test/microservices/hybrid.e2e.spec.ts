@@ -13,7 +13,7 @@ import { OutboxTransportStrategy } from 'nestjs-rabbitmq-outbox/microservices';
 import { openStage, type Stage } from '../consume/stage.js';
 import { eventually } from '../support/outbox-app.js';
 import { appModule } from './app-module.js';
-import { Boss, calls, Clash, Events, North, Scoped, South, Wrong, type Call } from './handlers.js';
+import { Boss, calls, Clash, Events, North, Scoped, South, Unknown, Wrong, type Call } from './handlers.js';
 
 const warnings: string[] = [];
 let stage: Stage;
@@ -108,6 +108,12 @@ describe('an @EventPattern() method', () => {
   test('that a guard refuses ends in its dead letters, with what Nest says', async () => {
     await stage.publish('guarded');
     expect((await errorOf('Events.guarded')).message).toMatch(/Forbidden resource/);
+    expect(calls).toEqual([]);
+  });
+
+  test('is a dead letter at once when a guard forbids it', async () => {
+    await stage.publish('forbidden');
+    expect(await errorOf('Events.forbidden')).toEqual({ type: 'ForbiddenException', message: 'not for you' });
     expect(calls).toEqual([]);
   });
 
@@ -207,6 +213,15 @@ test('an application that is only asked tells of the queues of its @EventPattern
     expect(queues).toContain(stage.queue(handler));
   for (const handler of ['Events.theirs', 'Events.request', 'Events.object'])
     expect(queues).not.toContain(stage.queue(handler));
+});
+
+test('an option that there is not fails the start, by name, where no other transport can want it', async () => {
+  const other = NestFactory.create(appModule(stage.playground, { controllers: [Unknown()] }), {
+    logger: false,
+    abortOnError: false,
+  });
+  await expect(other).rejects.toThrow(InvalidHandlerError);
+  await expect(other).rejects.toThrow(/Unknown\.handle: "prefech" is not an option of @EventPattern\(\)/);
 });
 
 describe('a microservice that listens after its application has started', () => {
