@@ -113,10 +113,10 @@ const sendBinary =
 
 /** Of the first event of this type in the outbox, taken out of it: how it hangs together with others. */
 async function rowOf(type: string): Promise<object> {
-  const { name, sql } = stage.playground;
+  const { playground } = stage;
   const [row] = await eventually(async () => {
-    const rows = await sql<object>(
-      `DELETE FROM ${name}.outbox WHERE type = $1 RETURNING correlation_id AS correlation,
+    const rows = await playground.sql<object>(
+      `DELETE FROM ${playground.name}.outbox WHERE type = $1 RETURNING correlation_id AS correlation,
         headers::json->>'outbox-causation-id' AS causation, headers::json->>'outbox-tracking' AS tracking`,
       [type],
     );
