@@ -130,7 +130,8 @@ describe('a handler with an inbox', () => {
         await stage.publish('job.one');
         await told.first('handled');
       });
-      expect(statements).toEqual([
+      // And now and then the process says that it lives.
+      expect(statements.filter((statement) => !statement.includes('outbox_consumers'))).toEqual([
         'START TRANSACTION',
         expect.stringMatching(/^INSERT INTO .*outbox_inbox/),
         'COMMIT',
