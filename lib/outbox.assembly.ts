@@ -28,6 +28,7 @@ import { OutboxRelay } from './relay/relay.js';
 import { applyTableNames, storageNames } from './store/apply-table-names.js';
 import { PostgresConsumerRegistry } from './store/postgres/postgres-consumer-registry.js';
 import { PostgresDeadEvents } from './store/postgres/postgres-dead-events.js';
+import { PostgresParking } from './store/postgres/postgres-parking.js';
 import { PostgresStore } from './store/postgres/postgres-store.js';
 import { tables } from './store/postgres/tables.js';
 import type { OutboxStore } from './store/store.js';
@@ -168,6 +169,7 @@ export async function assemble(
     deadLetters: new DeadLetters({
       events: new PostgresDeadEvents(dataSource, tables(names)),
       queues: broker.deadLetters,
+      parking: new PostgresParking(dataSource, tables(names)),
       registry: registeredConsumers,
       own: () => consuming.states.map(({ queue }) => queue),
       messages: new MessageReader(codecs),

@@ -95,6 +95,12 @@ export interface ParkingStore {
   /** What waits, longest first; of all consumers if none is given. */
   keys(consumers: readonly string[] | undefined, limit: number): Promise<ParkedKey[]>;
 
-  /** Removes the first event of a key if it is dead. Whether it was. */
+  /** Removes the first event of a key if it is dead, and the one behind it is due. Whether it was. */
   skip(consumer: string, key: string): Promise<boolean>;
+
+  /** Ids of the dead events that keys of the consumer wait for. */
+  dead(consumer: string): Promise<string[]>;
+
+  /** Removes those of these events that are dead, and the ones behind them are due. Resolves to the keys that go on. */
+  skipEvents(consumer: string, ids: readonly string[]): Promise<string[]>;
 }

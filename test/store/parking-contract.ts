@@ -142,6 +142,28 @@ export function parkingContract(name: string, createFixture: () => Promise<Parki
       expect(await parking.skip(CONSUMER, 'k')).toBe(false);
     });
 
+    test('skips those of some events that are dead, and has what is behind them found overdue', async () => {
+      const ticket = await parked(
+        event('1', 'a', { state: 'dead' }),
+        event('2', 'b', { state: 'dead' }),
+        event('3', 'a'),
+        event('4', 'a'),
+        event('5', 'b'),
+        event('6', 'c', { state: 'dead' }),
+        event('7', 'd'),
+      );
+      expect(await parking.dead(CONSUMER)).toEqual(['1', '2', '6']);
+      expect(await parking.skipEvents('another', ['1'])).toEqual([]);
+      expect((await parking.skipEvents(CONSUMER, ['1', '6', '7', 'x'])).sort()).toEqual(['a', 'c']);
+      expect([await headId('a'), await headId('b'), await headId('c'), await headId('d')]).toEqual([
+        ...['3', '2', undefined, '7'],
+      ]);
+      await fixture.age(60_000);
+      expect(await parking.overdue(CONSUMER, 30_000, 10)).toEqual(['a']);
+      await parking.remove(CONSUMER, ticket, await head('a'));
+      expect(await parking.overdue(CONSUMER, 30_000, 10)).toEqual([]);
+    });
+
     test('finds keys whose first event should have been handled long ago', async () => {
       await parked(
         event('1', 'late', { delay: 1_000 }),

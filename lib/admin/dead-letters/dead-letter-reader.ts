@@ -1,5 +1,6 @@
 import type { QueuedDeadLetter } from '../../broker/dead-letters.js';
 import type { IncomingMessage } from '../../broker/subscriber.js';
+import { identityOf } from '../../consume/event-identity.js';
 import type { MessageReader } from '../../consume/payload/message-reader.js';
 import { HEADER } from '../../event/headers.js';
 import { attributesAmong, STRUCTURED } from '../../event/wire/cloud-event.js';
@@ -23,6 +24,11 @@ export class DeadLetterReader {
 
   ofMessage(where: string, letter: QueuedDeadLetter): SealedLetter {
     return this.sealed(letter.message, where, letter);
+  }
+
+  /** What its handler knows the event by. */
+  identityOf({ message }: QueuedDeadLetter): string {
+    return identityOf(this.messages.open(message).message);
   }
 
   private sealed(

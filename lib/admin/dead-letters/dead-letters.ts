@@ -11,7 +11,7 @@ import type { DeadLetterFilter, DeadLetterTarget } from './dead-letter-filter.js
 import { DeadLetterReader } from './dead-letter-reader.js';
 import { OutboxPlace } from './outbox-place.js';
 import type { Place } from './place.js';
-import { QueuePlace } from './queue-place.js';
+import { QueuePlace, type KeysThatWait } from './queue-place.js';
 import { Sweep, type SweepAction, type SweepOptions, type SweepReport } from './sweep.js';
 import { Throttle } from './throttle.js';
 
@@ -37,6 +37,7 @@ export interface DeadLetterCount {
 export interface DeadLettersParts {
   readonly events: DeadEvents;
   readonly queues: DeadLetterQueues;
+  readonly parking: KeysThatWait;
   readonly registry: Pick<ConsumerRegistry, 'list'>;
   /** Queues of this process's own handlers. */
   readonly own: () => readonly string[];
@@ -120,7 +121,7 @@ export class DeadLetters {
   }
 
   /**
-   * Deletes them, for good. What waited behind a row for its key goes ahead.
+   * Deletes them, for good. What waited behind one for its key goes ahead: to be published, or handled by an ordered handler.
    * @throws {InvalidDeadLetterFilterError} for a filter that asks for nothing
    */
   purge(target: DeadLetterTarget, options: Omit<SweepOptions, 'rate'> = {}): Promise<SweepReport> {
@@ -187,10 +188,10 @@ export class DeadLetters {
   }
 
   private place(where: string): Place {
-    const { events, queues, wake } = this.parts;
+    const { events, queues, parking, wake } = this.parts;
     return where === PUBLISHING
       ? new OutboxPlace(events, this.reader, wake)
-      : new QueuePlace(where, queues, this.reader);
+      : new QueuePlace(where, queues, parking, this.reader);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DeadLetterHold, DeadLetterQueues, QueuedDeadLetter } from '../../broker/dead-letters.js';
+import type { ParkingStore } from '../../store/parking-store.js';
 import { isWhole, meets, type Criteria } from './criteria.js';
 import type { DeadLetterReader } from './dead-letter-reader.js';
 import type { Place, PlacePage } from './place.js';
@@ -7,11 +8,15 @@ import { QueuePosition } from './queue-position.js';
 import { sweepQueue } from './queue-sweep.js';
 import type { Sweep } from './sweep.js';
 
+/** Keys of ordered handlers wait for their dead events. */
+export type KeysThatWait = Pick<ParkingStore, 'dead' | 'skipEvents'>;
+
 /** The dead-letter queue of a handler. */
 export class QueuePlace implements Place {
   constructor(
     readonly where: string,
     private readonly queues: DeadLetterQueues,
+    private readonly parking: KeysThatWait,
     private readonly reader: DeadLetterReader,
   ) {}
 
@@ -46,14 +51,28 @@ export class QueuePlace implements Place {
     const all = await this.queues.count(this.where);
     if (all === undefined || all === 0) return;
     if (sweep.action === 'purge' && isWhole(criteria)) {
+      await this.goOn(await this.parking.dead(this.where));
       sweep.done(this.where, [], await this.queues.purge(this.where, sweep.signal));
       return;
     }
     await sweepQueue(
       (work) => this.holding(sweep.signal, work),
-      { where: this.where, all, wants: (letter) => this.wants(criteria, letter) },
+      {
+        where: this.where,
+        all,
+        wants: (letter) => this.wants(criteria, letter),
+        giveUp: (letters) => this.goOn(letters.map((letter) => this.reader.identityOf(letter))),
+      },
       sweep,
     );
+  }
+
+  /**
+   * Keys of an ordered handler wait no more for these. Before their dead letters are deleted: a key whose dead letter is gone
+   * would wait for ever.
+   */
+  private async goOn(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.queues.remind(this.where, await this.parking.skipEvents(this.where, ids));
   }
 
   private wants(criteria: Criteria, letter: QueuedDeadLetter): boolean {

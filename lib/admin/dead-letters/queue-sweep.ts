@@ -8,6 +8,8 @@ export interface QueueToSweep {
   /** How many were there when it began: no more are looked at, for those that come are endless. */
   readonly all: number;
   wants(this: void, letter: QueuedDeadLetter): boolean;
+  /** These are about to be deleted. */
+  giveUp(this: void, letters: readonly QueuedDeadLetter[]): Promise<void>;
 }
 
 type Holding = (work: (hold: DeadLetterHold) => Promise<void>) => Promise<unknown>;
@@ -75,6 +77,7 @@ class Passage {
     const { sweep } = this;
     const { where } = this.queue;
     if (sweep.action === 'purge') {
+      await this.queue.giveUp(letters);
       await hold.remove(letters);
       return sweep.done(where, idsOf(letters));
     }

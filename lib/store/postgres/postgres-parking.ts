@@ -1,9 +1,8 @@
 import type { DataSource } from 'typeorm';
 import type { EventToPark, ParkedEvent, ParkedKey, Parking, ParkingStore, Place } from '../parking-store.js';
-import { affected } from './relay-connections.js';
 import { bury, postpone, remove } from './statements/parking/change.js';
 import { head, type HeadRow } from './statements/parking/head.js';
-import { overdue, skip, waitingKeys, type KeyRow } from './statements/parking/keys.js';
+import { dead, overdue, skip, waitingKeys, type KeyRow } from './statements/parking/keys.js';
 import type { Owned } from './statements/parking/owner.js';
 import { park } from './statements/parking/park.js';
 import { parkedKeys, takeOver } from './statements/parking/take-over.js';
@@ -71,12 +70,16 @@ export class PostgresParking implements ParkingStore {
   }
 
   async skip(consumer: string, key: string): Promise<boolean> {
-    const runner = this.dataSource.createQueryRunner();
-    try {
-      return (await affected(runner, skip(this.tables, consumer, text(key)))) > 0;
-    } finally {
-      await runner.release();
-    }
+    return (await this.query(skip(this.tables, consumer, { key: text(key) }))).length > 0;
+  }
+
+  async dead(consumer: string): Promise<string[]> {
+    return (await this.query<{ id: string }>(dead(this.tables, consumer))).map(({ id }) => id);
+  }
+
+  async skipEvents(consumer: string, ids: readonly string[]): Promise<string[]> {
+    const skipped = await this.query<{ key: string }>(skip(this.tables, consumer, { ids: ids.map(text) }));
+    return skipped.map(({ key }) => key);
   }
 
   private async write(statement: Statement): Promise<Owned> {

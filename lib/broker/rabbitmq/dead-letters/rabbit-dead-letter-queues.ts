@@ -1,6 +1,7 @@
 import type { DeadLetterHold, DeadLetterQueues } from '../../dead-letters.js';
 import { closeChannel } from '../close-channel.js';
 import type { RabbitConnection } from '../connection.js';
+import { wakeCall } from '../forward.js';
 import { deadLetterQueue, unclaimedName } from '../names.js';
 import { OperatorConnection } from './operator-connection.js';
 import { OperatorPublisher } from './operator-publisher.js';
@@ -59,6 +60,21 @@ export class RabbitDeadLetterQueues implements DeadLetterQueues {
         await unlock();
       }
     });
+  }
+
+  async remind(where: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    const { exchange, publishTimeout } = this.settings;
+    const requests = keys.map((key) => ({ ...wakeCall(exchange, where, key, 0), exchange: '' }));
+    const remind = async (connection: RabbitConnection) => {
+      const publisher = new OperatorPublisher(connection, publishTimeout);
+      try {
+        await publisher.publish(requests);
+      } finally {
+        await publisher.close();
+      }
+    };
+    await this.connection.use(remind).catch(() => undefined);
   }
 
   close(): Promise<void> {

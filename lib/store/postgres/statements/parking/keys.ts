@@ -38,10 +38,31 @@ ORDER BY p.parked_at, p.seq LIMIT $2`,
   };
 }
 
-export function skip({ parked }: Tables, consumer: string, key: string): Statement {
+export const dead = ({ parked }: Tables, consumer: string): Statement => ({
+  text: `SELECT event_id AS id FROM ${parked} WHERE consumer = $1 AND state = 'dead' ORDER BY seq`,
+  values: [consumer],
+});
+
+/**
+ * Removes dead events: of a key, or these. Each was the first of its key. The next one is due from now on, so that it is
+ * found among the overdue ones if nobody reminds its consumer of it.
+ */
+export function skip(
+  { parked }: Tables,
+  consumer: string,
+  { key, ids }: { readonly key?: string; readonly ids?: readonly string[] },
+): Statement {
   return {
-    text: `DELETE FROM ${parked} WHERE consumer = $1 AND key = $2 AND state = 'dead'
-AND seq = (SELECT min(seq) FROM ${parked} WHERE consumer = $1 AND key = $2)`,
-    values: [consumer, key],
+    text: `WITH skipped AS (
+  DELETE FROM ${parked} WHERE consumer = $1 AND state = 'dead'
+    AND ($2::text IS NULL OR key = $2) AND ($3::text[] IS NULL OR event_id = ANY ($3))
+  RETURNING key, seq
+), next AS (
+  UPDATE ${parked} p SET due_at = now() FROM skipped s
+  WHERE p.consumer = $1 AND p.key = s.key AND p.due_at IS NULL
+    AND p.seq = (SELECT min(seq) FROM ${parked} b WHERE b.consumer = $1 AND b.key = s.key AND b.seq > s.seq)
+)
+SELECT key FROM skipped`,
+    values: [consumer, key ?? null, ids ?? null],
   };
 }
