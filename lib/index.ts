@@ -55,6 +55,8 @@ export * from './event/registry.js';
 export { OnEvent, OnOutboxEvent, type OnEventOptions } from './consume/on-event.decorator.js';
 export type { CloudEventAttributes } from './event/wire/cloud-event.js';
 export { EventContext } from './consume/event-context.js';
+export { EventBatch } from './consume/batch/event-batch.js';
+export type { BatchOptions } from './consume/batch/batch-options.js';
 export { OutboxConsumers } from './consume/outbox-consumers.js';
 export type { ParkedKey } from './store/parking-store.js';
 export type { ConsumerState } from './consume/consumers.js';

@@ -1,5 +1,6 @@
 import type { Delivery } from '../broker/subscriber.js';
 import type { Attempts } from './attempts.js';
+import { Gathering } from './batch/gathering.js';
 import type { DeliveryTeller } from './delivery-teller.js';
 import type { HandlerRunner } from './handler-runner.js';
 import type { MessageReader } from './payload/message-reader.js';
@@ -11,11 +12,11 @@ export interface Pipeline {
   process(delivery: Delivery): Promise<void>;
 }
 
-/** One message, from delivery to settlement: open → route → admit → attempt → settle. */
+/** One message, from delivery to settlement: open → route → admit → attempt → settle; or with others of its batch. */
 export class DeliveryPipeline implements Pipeline {
   constructor(
     private readonly reader: MessageReader,
-    private readonly router: Router,
+    private readonly router: Router<HandlerRunner | Gathering>,
     private readonly attempts: Attempts,
     private readonly settler: Settler,
     private readonly teller: DeliveryTeller,
@@ -29,6 +30,7 @@ export class DeliveryPipeline implements Pipeline {
     this.teller.received(message, handler);
     if (!runner)
       return this.settler.settle({ delivery, message, handler, ...this.router.unmatched(message) });
+    if (runner instanceof Gathering) return runner.add({ opened, delivery });
     const admitted = runner.admit(message);
     if (admitted !== true && !(await stillOurs(admitted, runner, delivery))) return delivery.requeue();
     const attempt = await this.attempts.make(runner, opened, delivery);
@@ -39,7 +41,7 @@ export class DeliveryPipeline implements Pipeline {
 /** While it waited, its channel may have gone: whoever has the message now will handle it. */
 export async function stillOurs(
   admission: boolean | Promise<boolean>,
-  runner: HandlerRunner,
+  runner: Pick<HandlerRunner, 'leave'>,
   { lost }: Pick<Delivery, 'lost'>,
 ): Promise<boolean> {
   const admitted = await admission;

@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { assertTakesList } from './batch/batch-options.js';
 import * as check from './handler-checks.js';
 import type { Handler } from './handler.js';
 import { handlerSettings, type ConsumerDefaults } from './handler-settings.js';
@@ -79,7 +80,10 @@ export class HandlerExplorer {
     check.assertKnown(name, options);
     check.assertPayloadFirst(name, prototype, method);
     const schema = check.schema(name, options.schema);
-    const shape = payloadShape(prototype, method, { event, schema });
+    const { batch, ...settings } = handlerSettings(name, options, this.defaults);
+    if (batch) assertTakesList(name, prototype, method);
+    const shape = payloadShape(prototype, method, { event, schema, listOf: batch?.of });
+    const prepare = preparing(shape);
     const ordinal = index === 0 ? '' : `.${index + 1}`;
     return {
       name,
@@ -88,12 +92,13 @@ export class HandlerExplorer {
         suffix: this.suffix,
       }),
       patterns,
-      ...handlerSettings(name, options, this.defaults),
+      ...settings,
+      batch: batch && { ...batch, prepare },
       form: shape.form,
       invoke: this.invoker.invokeFor({
         ...targetOf(wrapper, prototype),
         method,
-        prepare: preparing(shape),
+        prepare: batch ? undefined : prepare,
       }),
     };
   }

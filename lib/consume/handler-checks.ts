@@ -29,6 +29,7 @@ export const HANDLER_OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions
   'timeout',
   'retry',
   'inbox',
+  'batch',
   'schema',
   'expiration',
   'broadcast',
@@ -114,7 +115,7 @@ export function assertPayloadFirst(handler: string, prototype: object, method: s
   if (!takesContextFirst(prototype, method)) return;
   throw new InvalidHandlerError(
     handler,
-    'its first parameter is an EventContext, where the payload is given. Make it the second, or decorate it with @Ctx().',
+    'its first parameter is the context, where the payload is given. Make it the second, or decorate it with @Ctx().',
   );
 }
 
@@ -139,7 +140,7 @@ export function retry(handler: string, options: Parameters<typeof resolveRetry>[
 
 export function order(
   handler: string,
-  { ordered, onDead = 'park', broadcast }: OnEventOptions,
+  { ordered, onDead = 'park', broadcast, batch }: OnEventOptions,
 ): Pick<Handler, 'ordered' | 'onDead'> {
   const wrong = (what: string) => new InvalidHandlerError(handler, what);
   const isOrdered = flag(handler, 'ordered', ordered);
@@ -150,6 +151,8 @@ export function order(
     throw wrong(
       'ordered and broadcast do not go together: what is parked waits for no process in particular.',
     );
+  if (isOrdered && batch)
+    throw wrong('ordered and batch do not go together: events of a key are handled one after the other.');
   return { ordered: isOrdered, onDead };
 }
 

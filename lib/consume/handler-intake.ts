@@ -1,6 +1,7 @@
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import * as check from './handler-checks.js';
-import type { Handler, Invoke } from './handler.js';
+import type { EventContext } from './event-context.js';
+import type { Handler } from './handler.js';
 import { distinct, prototypeOf } from './handler-host.js';
 import { handlerSettings, type ConsumerDefaults } from './handler-settings.js';
 import { processSuffix, queueSettings } from './queue-settings.js';
@@ -18,7 +19,8 @@ export interface BroughtHandler {
   readonly name: string;
   readonly patterns: readonly string[];
   readonly options: OnEventOptions;
-  readonly invoke: Invoke;
+  /** Runs the method. Rejects with the error that counts for the outcome. */
+  readonly invoke: (payload: unknown, context: EventContext) => Promise<void>;
 }
 
 type Start = (handlers: readonly Handler[]) => Promise<void>;
@@ -85,7 +87,7 @@ export class HandlerIntake {
   known(): Handler[] {
     const brought = new Set(this.waiting.map(({ name }) => name));
     const coming = this.foreseen.filter(({ name }) => !brought.has(name));
-    const invoke: Invoke = () => Promise.reject(new Error('it has not been brought yet'));
+    const invoke = () => Promise.reject(new Error('it has not been brought yet'));
     return [...this.found, ...this.waiting, ...coming.map((one) => this.handler({ ...one, invoke }))];
   }
 
@@ -97,7 +99,9 @@ export class HandlerIntake {
       patterns,
       ...handlerSettings(name, options, this.consumers),
       form: 'decoded',
-      invoke,
+      invoke: (payload, context) => invoke(payload, context as EventContext),
+      // What a method is called with is Nest's own business.
+      batch: undefined,
     };
   }
 }

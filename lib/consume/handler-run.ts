@@ -3,8 +3,8 @@ import type { Handler } from './handler.js';
 
 /** One run of a handler: its clock and its signal. */
 export class HandlerRun {
-  /** It has run past its timeout: what it comes to counts no more, and nothing of it may be committed. */
-  abandoned = false;
+  /** Set when it has run past its timeout. */
+  private expired: HandlerTimeoutError | undefined;
   private timer: NodeJS.Timeout | undefined;
   private controller: AbortController | undefined;
   private made: AbortSignal | undefined;
@@ -15,6 +15,11 @@ export class HandlerRun {
     /** Aborts when the message has been taken back. */
     private readonly lost: () => AbortSignal,
   ) {}
+
+  /** It has run past its timeout: what it comes to counts no more, and nothing of it may be committed. */
+  get abandoned(): boolean {
+    return this.expired !== undefined;
+  }
 
   /** Made when somebody asks for it: most handlers never do. */
   get signal(): AbortSignal {
@@ -42,13 +47,14 @@ export class HandlerRun {
 
   private expire(name: string, timeout: number): void {
     const error = new HandlerTimeoutError(name, timeout);
-    this.abandoned = true;
+    this.expired = error;
     this.failed(error);
     this.controller?.abort(error);
   }
 
   private makeSignal(): AbortSignal {
     this.controller = new AbortController();
+    if (this.expired) this.controller.abort(this.expired);
     return AbortSignal.any([this.controller.signal, this.lost()]);
   }
 }

@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { commonName, type Delivery, type IncomingMessage } from '../broker/subscriber.js';
 import { continueChain, type Tracking } from '../event/tracking.js';
-import { settledOrAborted } from '../policy/waiting.js';
 import { EventContext } from './event-context.js';
 import { identityOf } from './event-identity.js';
 import type { Drain } from './drain.js';
@@ -9,7 +8,7 @@ import type { Handler } from './handler.js';
 import { HandlerRun } from './handler-run.js';
 import type { Inbox } from './inbox.js';
 import type { OpenedMessage } from './payload/message-reader.js';
-import { Slots } from './slots.js';
+import { RunRoom } from './run-room.js';
 
 /** What a run came to that did not throw. `'released'`: it never began, and the message should go back. */
 export type Completion = 'handled' | 'duplicate' | 'released';
@@ -18,10 +17,7 @@ export type Completion = 'handled' | 'duplicate' | 'released';
 export class HandlerRunner {
   /** For tracers. */
   readonly place: { readonly queue: string; readonly handler: string };
-  /** Absent while the prefetch is the only limit there is. */
-  private readonly slots: Slots | undefined;
-  /** By event id: runs that are past their timeout and go on, or that hold the event in an inbox transaction. */
-  private readonly going = new Map<string, Going>();
+  private readonly room: RunRoom;
 
   constructor(
     readonly handler: Handler,
@@ -30,25 +26,17 @@ export class HandlerRunner {
     private readonly inbox: Inbox | undefined,
     private readonly drain: Pick<Drain, 'signal'>,
   ) {
-    const { concurrency, prefetch, timeout } = handler;
     this.place = { queue: commonName(handler), handler: handler.name };
-    // A run past its timeout goes on when its message is settled, so that the prefetch counts it no more.
-    if (concurrency < prefetch || timeout !== undefined) this.slots = new Slots(concurrency);
+    this.room = new RunRoom(handler, drain);
   }
 
-  /**
-   * Whether a run may begin, now or after a wait for its place; not if the runner is closed meanwhile. Waits, too, for an
-   * earlier run of the same event that goes on. Each `true` must be followed by one `run()` or `leave()`.
-   */
+  /** See `RunRoom`. Each `true` must be followed by one `run()` or `leave()`. */
   admit({ id }: IncomingMessage): boolean | Promise<boolean> {
-    const { signal } = this.drain;
-    const earlier = this.going.get(id);
-    if (earlier) return this.admitAfter(earlier.ended, signal);
-    return this.slots?.take(signal) ?? !signal.aborted;
+    return this.room.admit(id);
   }
 
   leave(): void {
-    this.slots?.give();
+    this.room.leave();
   }
 
   /** Rejects with the error that counts for the outcome. */
@@ -57,20 +45,14 @@ export class HandlerRunner {
     const work = this.inbox
       ? this.inTransaction(this.inbox, opened, delivery, run)
       : this.invoke(opened, run).then(handled);
-    if (!this.slots && !this.inbox) return work;
-    this.goesOn(opened.message, work, run);
+    if (!this.room.limited && !this.inbox) return work;
+    this.room.enter([opened.message.id], work, run);
     return this.handler.timeout === undefined ? work : run.watch(work);
   }
 
   /** When the run of an event ends that is past its timeout; `undefined` if there is none. */
   overdue(id: string): Promise<void> | undefined {
-    const going = this.going.get(id);
-    return going?.run.abandoned ? going.ended : undefined;
-  }
-
-  private async admitAfter(earlier: Promise<void>, over: AbortSignal): Promise<boolean> {
-    await settledOrAborted(earlier, [over]);
-    return this.slots?.take(over) ?? !over.aborted;
+    return this.room.overdue(id);
   }
 
   private async inTransaction(
@@ -108,21 +90,6 @@ export class HandlerRunner {
       run.end();
     }
   }
-
-  /** Until the work has ended it keeps its place, and no other run of its event begins. */
-  private goesOn({ id }: IncomingMessage, work: Promise<unknown>, run: HandlerRun): void {
-    const ended = work.then(noop, noop).then(() => {
-      if (this.going.get(id)?.run === run) this.going.delete(id);
-      this.leave();
-    });
-    if (id !== '') this.going.set(id, { ended, run });
-  }
-}
-
-interface Going {
-  readonly ended: Promise<void>;
-  readonly run: HandlerRun;
 }
 
 const handled = (): Completion => 'handled';
-const noop = () => undefined;

@@ -1,5 +1,6 @@
 import type { HandlerInbox } from '../options/inbox.js';
 import type { RetryPolicy } from '../policy/retry.js';
+import { assertFits, batchSettings, prefetchFor, type BatchSettings } from './batch/batch-options.js';
 import * as check from './handler-checks.js';
 import type { Handler } from './handler.js';
 import type { OnEventOptions } from './on-event.decorator.js';
@@ -13,7 +14,9 @@ export interface ConsumerDefaults {
   readonly timeout?: number | undefined;
 }
 
-export type HandlerSettings = Pick<Handler, keyof ConsumerDefaults | 'concurrency'>;
+export interface HandlerSettings extends Pick<Handler, keyof ConsumerDefaults | 'concurrency'> {
+  readonly batch: BatchSettings | undefined;
+}
 
 /**
  * How one handler consumes: as its own options say, else as the module's.
@@ -24,8 +27,12 @@ export function handlerSettings(
   options: OnEventOptions,
   defaults: ConsumerDefaults,
 ): HandlerSettings {
-  const prefetch = check.prefetch(handler, options.prefetch ?? defaults.prefetch);
+  const batch = batchSettings(handler, options.batch);
+  const usual = prefetchFor(batch, defaults.prefetch);
+  const prefetch = check.prefetch(handler, options.prefetch ?? usual);
+  assertFits(handler, batch, prefetch);
   return {
+    batch,
     prefetch,
     concurrency: check.concurrency(handler, options.concurrency, prefetch),
     timeout: options.timeout === undefined ? defaults.timeout : check.timeout(handler, options.timeout),

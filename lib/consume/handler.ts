@@ -1,10 +1,25 @@
 import type { HandlerInbox } from '../options/inbox.js';
 import type { RetryPolicy } from '../policy/retry.js';
+import type { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
 import type { PayloadForm } from './payload/payload-shape.js';
+import type { Prepare } from './payload/prepare.js';
 
 /** Runs the user's method in Nest's pipeline. Rejects with the error that counts for the outcome. */
-export type Invoke = (payload: unknown, context: EventContext) => Promise<void>;
+export type Invoke = (payload: unknown, context: EventContext | EventBatch) => Promise<void>;
+
+export interface BatchSize {
+  /** Events at most. */
+  readonly size: number;
+  /** Milliseconds that the first of them waits for others, at most. */
+  readonly wait: number;
+}
+
+/** How a handler takes events that it handles together; its payload is then a list of payloads. */
+export interface HandlerBatch extends BatchSize {
+  /** What is done to each payload beforehand. */
+  readonly prepare: Prepare | undefined;
+}
 
 /** The queue of a handler. Handlers that share one must agree about it. */
 export interface QueueSettings {
@@ -37,6 +52,8 @@ export interface Handler extends QueueSettings {
   /** What it wants of the body. */
   readonly form: PayloadForm;
   readonly invoke: Invoke;
+  /** `undefined`: it handles one event at a time. */
+  readonly batch: HandlerBatch | undefined;
 }
 
 /** A queue and the handlers that share it; no event is for two of them. */

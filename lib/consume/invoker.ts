@@ -1,5 +1,6 @@
 import { ContextIdFactory, type ContextId, type ExternalContextCreator, type ModuleRef } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
 import type { Invoke } from './handler.js';
 import { contextsOf, resultOf, type GlobalEnhancers } from './nest-contexts.js';
@@ -43,7 +44,7 @@ export class Invoker {
   }
 
   /** As Nest does it for requests: what guards and interceptors look up by the context is of the same sub-tree. */
-  private contextIdOf(context: EventContext, durable: boolean): ContextId {
+  private contextIdOf(context: EventContext | EventBatch, durable: boolean): ContextId {
     const contextId = ContextIdFactory.getByRequest(context);
     Object.defineProperty(context, REQUEST_CONTEXT_ID, { value: contextId, configurable: true });
     // What several messages share must not hold one of them.
@@ -94,11 +95,11 @@ const NO_PARAMETERS = 'nestjs-rabbitmq-outbox:no-parameters';
 
 const parameterFactory = {
   exchangeKeyForValue(type: number, data: unknown, [payload, context]: unknown[]): unknown {
-    if (type === PAYLOAD)
-      return typeof data === 'string'
-        ? (payload as Record<string, unknown> | null | undefined)?.[data]
-        : payload;
-    return type === CONTEXT ? context : null;
+    if (type === CONTEXT) return context;
+    if (type !== PAYLOAD) return null;
+    if (typeof data !== 'string') return payload;
+    const part = (of: unknown) => (of as Record<string, unknown> | null | undefined)?.[data];
+    return context instanceof EventBatch ? (payload as unknown[]).map(part) : part(payload);
   },
 };
 

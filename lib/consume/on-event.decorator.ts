@@ -4,6 +4,8 @@ import { eventDescription, type EventClass } from '../event/outbox-event.decorat
 import type { EventType, Matching, OutboxEvents, PayloadOf } from '../event/registry.js';
 import type { InboxOptions, RetryOptions } from '../options/options.js';
 import type { Duration } from '../policy/duration.js';
+import type { BatchOptions } from './batch/batch-options.js';
+import type { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
 
 /** How one handler consumes. What is not given comes from `consumers` of the module. */
@@ -28,6 +30,11 @@ export interface OnEventOptions {
    * are handled without it (`'continue'`). Default `'park'`.
    */
   onDead?: 'park' | 'continue';
+  /**
+   * Calls the method with lists: up to `size` payloads, gathered for `wait`, and an `EventBatch` that can tell which of
+   * them failed. What is thrown is the outcome of all of them. Default: one event at a time.
+   */
+  batch?: BatchOptions;
   /** Deliveries that this process holds unsettled, at most; also how many run at once, unless `concurrency` is less. */
   prefetch?: number;
   /** Runs at once in this process, those included that go on past their `timeout`. Default: the prefetch. */
@@ -83,6 +90,18 @@ const ENTRY_PROVIDER = '__entryProvider__';
  */
 export function OnEvent<Pattern extends string, Schema extends StandardSchemaV1>(
   pattern: Known<Pattern> | readonly Known<Pattern>[],
+  options: OnEventOptions & { batch: BatchOptions; schema: Schema },
+): ListDecorator<StandardSchemaV1.InferOutput<Schema>>;
+export function OnEvent<Pattern extends string>(
+  pattern: Known<Pattern> | readonly Known<Pattern>[],
+  options: OnEventOptions & { batch: BatchOptions },
+): ListDecorator<PayloadFor<Pattern>>;
+export function OnEvent<Event extends object>(
+  event: EventClass<Event>,
+  options: OnEventOptions & { batch: BatchOptions },
+): ListDecorator<Event>;
+export function OnEvent<Pattern extends string, Schema extends StandardSchemaV1>(
+  pattern: Known<Pattern> | readonly Known<Pattern>[],
   options: OnEventOptions & { schema: Schema },
 ): HandlerDecorator<StandardSchemaV1.InferOutput<Schema>>;
 export function OnEvent<Pattern extends string>(
@@ -96,7 +115,7 @@ export function OnEvent<Event extends object>(
 export function OnEvent(
   what: string | readonly string[] | EventClass,
   options: OnEventOptions = {},
-): HandlerDecorator<unknown> {
+): AnyDecorator {
   return (target, name, descriptor?: PropertyDescriptor) => {
     const method: unknown = descriptor?.value;
     const { name: owner } = typeof target === 'function' ? target : target.constructor;
@@ -156,6 +175,25 @@ export type HandlerDecorator<Payload> = <Method extends (...args: Anything[]) =>
   name: string | symbol,
   descriptor: TypedPropertyDescriptor<Accepting<Method, Payload>>,
 ) => void;
+
+/** The same for lists: of the payloads, of one of their members, or of the bodies. */
+export type ListDecorator<Payload> = <Method extends (...args: Anything[]) => unknown>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<AcceptingList<Method, Payload>>,
+) => void;
+
+type AcceptingList<Method, Payload> = Method extends (first: infer First, ...rest: Anything[]) => unknown
+  ? [First] extends [EventBatch | ReadonlyArray<Uint8Array | string>]
+    ? Method
+    : [Payload[]] extends [First]
+      ? Method
+      : [First] extends [ReadonlyArray<Payload[keyof Payload]>]
+        ? Method
+        : never
+  : Method;
+
+type AnyDecorator = (target: object, name: string | symbol, descriptor?: PropertyDescriptor) => void;
 
 type Accepting<Method, Payload> = Method extends (first: infer First, ...rest: Anything[]) => unknown
   ? [First] extends [EventContext | Uint8Array | string]

@@ -6,11 +6,14 @@ import type { TracingSlot } from '../lifecycle/tracing.js';
 import { Seldom } from '../policy/seldom.js';
 import type { ParkingStore } from '../store/parking-store.js';
 import { Attempts } from './attempts.js';
+import { BatchDeliveries } from './batch/batch-deliveries.js';
+import { BatchRunner } from './batch/batch-runner.js';
+import { Gathering } from './batch/gathering.js';
 import { DeliveryPipeline, type Pipeline } from './delivery.js';
 import { DeliveryTeller } from './delivery-teller.js';
 import type { Drain } from './drain.js';
 import { describeFailure } from './failure.js';
-import type { HandlerQueue } from './handler.js';
+import type { BatchSize, Handler, HandlerQueue } from './handler.js';
 import { HandlerRunner } from './handler-runner.js';
 import type { Inbox } from './inbox.js';
 import { OrderedPipeline } from './order/ordered-pipeline.js';
@@ -31,7 +34,7 @@ export class Pipelines {
     private readonly inbox: Inbox,
     private readonly parking: ParkingStore,
     private readonly lifecycle: Telling,
-    tracing: TracingSlot,
+    private readonly tracing: TracingSlot,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
     this.attempts = new Attempts(tracing);
@@ -42,12 +45,34 @@ export class Pipelines {
    * @param stopping aborts when waiting is over: what is not settled then goes back to its queue
    */
   for(queue: HandlerQueue, drain: Drain, stopping: AbortSignal): Pipeline {
-    const { subscriber, reader, attempts, logger } = this;
     const teller = new DeliveryTeller(this.lifecycle, queue.commonName);
-    const router = new Router(queue.name, this.runners(queue, drain));
-    const settler = new Settler(queue.name, subscriber, stopping, teller, logger);
-    if (!queue.ordered) return new DeliveryPipeline(reader, router, attempts, settler, teller);
+    const settler = new Settler(queue.name, this.subscriber, stopping, teller, this.logger);
+    return queue.ordered
+      ? this.ordered(queue, drain, stopping, teller, settler)
+      : this.atOnce(queue, drain, teller, settler);
+  }
+
+  private atOnce(queue: HandlerQueue, drain: Drain, teller: DeliveryTeller, settler: Settler): Pipeline {
+    const runners = queue.handlers.map((handler) =>
+      handler.batch
+        ? this.gathering(queue, handler, handler.batch, drain, settler)
+        : this.runner(queue, handler, drain),
+    );
+    const router = new Router(queue.name, runners);
+    return new DeliveryPipeline(this.reader, router, this.attempts, settler, teller);
+  }
+
+  private ordered(
+    queue: HandlerQueue,
+    drain: Drain,
+    stopping: AbortSignal,
+    teller: DeliveryTeller,
+    settler: Settler,
+  ): Pipeline {
+    const { subscriber, reader, attempts } = this;
     const { name, onDead } = queue;
+    const runners = queue.handlers.map((handler) => this.runner(queue, handler, drain));
+    const router = new Router(name, runners);
     const failed = this.parkingFailed(name);
     const seats = new Seats(name, this.parking, (message) => subscriber.preserve(message), failed);
     const parked = new ParkedRuns(name, reader, router, attempts, teller, drain, subscriber, onDead);
@@ -65,11 +90,20 @@ export class Pipelines {
     );
   }
 
-  private runners({ name, handlers }: HandlerQueue, drain: Drain): HandlerRunner[] {
-    const { tracking, inbox } = this;
-    return handlers.map(
-      (handler) => new HandlerRunner(handler, name, tracking, handler.inbox && inbox, drain),
-    );
+  private runner({ name }: HandlerQueue, handler: Handler, drain: Drain): HandlerRunner {
+    return new HandlerRunner(handler, name, this.tracking, handler.inbox && this.inbox, drain);
+  }
+
+  private gathering(
+    { name }: HandlerQueue,
+    handler: Handler,
+    limits: BatchSize,
+    drain: Drain,
+    settler: Settler,
+  ): Gathering {
+    const runner = new BatchRunner(handler, name, this.tracking, handler.inbox && this.inbox, drain);
+    const deliveries = new BatchDeliveries(runner, settler, this.tracing);
+    return new Gathering(handler, limits, drain, (batch) => deliveries.handle(batch));
   }
 
   private parkingFailed(queue: string): (error: unknown) => void {

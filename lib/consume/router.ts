@@ -1,23 +1,23 @@
 import type { IncomingMessage } from '../broker/subscriber.js';
 import { matchesPattern } from '../event/pattern.js';
 import type { Attempt } from './attempts.js';
-import type { HandlerRunner } from './handler-runner.js';
+import type { Handler } from './handler.js';
 import { Reject } from './signals.js';
 
 /** Routing keys that are remembered; of types there are few, but anybody can send any. */
 const REMEMBERED = 1_000;
 
 /** Tells which of the handlers that share a queue a message is for. */
-export class Router {
-  private readonly known = new Map<string, HandlerRunner>();
+export class Router<Runner extends { readonly handler: Handler }> {
+  private readonly known = new Map<string, Runner>();
 
   constructor(
     private readonly queue: string,
-    private readonly runners: readonly HandlerRunner[],
+    private readonly runners: readonly Runner[],
   ) {}
 
   /** A message that was put on the queue directly, without an event's routing key, belongs to its only handler. */
-  runnerFor({ routingKey, type }: IncomingMessage): HandlerRunner | undefined {
+  runnerFor({ routingKey, type }: IncomingMessage): Runner | undefined {
     const { queue, runners } = this;
     const direct = routingKey === queue;
     if (direct && runners.length === 1) return runners[0];
@@ -34,7 +34,7 @@ export class Router {
     return { outcome: { kind: 'dead', reason: 'unmatched', error }, duration: 0 };
   }
 
-  private find(told: string): HandlerRunner | undefined {
+  private find(told: string): Runner | undefined {
     const found = this.runners.find(({ handler }) =>
       handler.patterns.some((pattern) => matchesPattern(pattern, told)),
     );

@@ -47,6 +47,14 @@ export function continueChain(event: {
 
 const canBeCarried = (id: string | undefined): boolean => isShortString(id) && isWellFormed(id);
 
+/** What several events have in common, for events that are caused by all of them. */
+export function commonChain(events: ReadonlyArray<Parameters<typeof continueChain>[0]>): TrackingContext {
+  const [first] = events;
+  if (first && events.length === 1) return continueChain(first);
+  const ids = new Set(events.map((event) => continueChain(event).correlationId));
+  return { correlationId: ids.size === 1 ? [...ids][0] : undefined, trackingIds: [] };
+}
+
 /** The chain as one header: ids joined by commas, and the commas within them escaped. */
 export const trackingText = (ids: readonly string[]): string =>
   ids.map((id) => id.replace(/[%,]/g, encodeURIComponent)).join(',');

@@ -38,7 +38,7 @@ export interface DeliveredEvent extends EventRef {
 
 /** A delivery that is settled: the broker has the ack. */
 export interface SettledEvent extends DeliveredEvent {
-  /** Milliseconds that the handler took, with its guards, pipes and filters. */
+  /** Milliseconds that the handler took, with its guards, pipes and filters; of a batch, that the batch took. */
   readonly duration: number;
 }
 

@@ -125,6 +125,9 @@ const relay = group({
 export const handlerTimeout = duration(1, 86_400_000);
 
 /** RabbitMQ's longest TTL is 2³² − 1 ms, not quite 50 days. */
+/** How long the first event of a handler's batch waits for others. */
+export const batchWait = duration(0, 600_000);
+
 export const queueExpiration = duration(1, 49 * 86_400_000);
 
 const consumers = group({

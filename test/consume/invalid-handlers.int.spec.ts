@@ -1,6 +1,6 @@
 import { Injectable, Module, type Type } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { InvalidHandlerError, OnEvent, type OnEventOptions } from 'nestjs-rabbitmq-outbox';
+import { EventBatch, InvalidHandlerError, OnEvent, type OnEventOptions } from 'nestjs-rabbitmq-outbox';
 import { openStage, type Stage } from './stage.js';
 
 function handlerOf(pattern: unknown, options: unknown = {}): Type {
@@ -75,6 +75,22 @@ describe('a handler that is written wrong fails the start, by name:', () => {
     ['ordered broadcast', { ordered: true, broadcast: true }, /ordered and broadcast do not go together/],
     ['onDead of another kind', { ordered: true, onDead: 'stop' }, /onDead must be 'park' or 'continue'/],
     ['onDead without an order', { onDead: 'continue' }, /onDead is for ordered handlers/],
+    ['batch that is none', { batch: 10 }, /batch must be { size, wait }, got 10/],
+    ['batch of nothing', { batch: { size: 0 } }, /batch\.size must be an integer from 1 to 65535, got 0/],
+    ['batch without a size', { batch: { wait: '1s' } }, /batch\.size must be .* got undefined/],
+    ['batch that waits too long', { batch: { size: 2, wait: '1h' } }, /batch\.wait must be .* got "1h"/],
+    [
+      'batch of what is no class',
+      { batch: { size: 2, of: 'Order' } },
+      /batch\.of must be a class, got "Order"/,
+    ],
+    ['batch with more', { batch: { size: 2, max: 5 } }, /batch must be { size, wait }, got {/],
+    ['batch in order', { ordered: true, batch: { size: 2 } }, /ordered and batch do not go together/],
+    [
+      'batch that never is complete',
+      { prefetch: 10, batch: { size: 20 } },
+      /batch\.size is 20 and its prefetch 10: .* give it at least 20/,
+    ],
     ['queue without a name', { queue: '' }, /queue .* got ""/],
     ['queue of the broker’s own', { queue: 'amq.gen' }, /queue .* "amq\.gen"/],
     ['queue that leaves no room for its dead letters', { queue: 'q'.repeat(241) }, /1 to 240 bytes/],
@@ -100,6 +116,24 @@ describe('a handler that is written wrong fails the start, by name:', () => {
     const told = await problem(handlerOf('order.placed', options));
     expect(told).toMatch(/^@OnEvent\(\) on Worker\.work: /);
     expect(told).toMatch(message);
+  });
+
+  test('a handler of batches that takes one, or has its context first', async () => {
+    class Order {}
+
+    @Injectable()
+    class One {
+      @OnEvent('order.placed', { batch: { size: 2 } } as OnEventOptions)
+      work(_order: Order): void {}
+    }
+
+    @Injectable()
+    class Swapped {
+      @OnEvent('order.placed', { batch: { size: 2 } })
+      work(_batch: EventBatch, _orders: Order[]): void {}
+    }
+    expect(await problem(One)).toMatch(/One\.work: its first parameter is Order, .* write Order\[\]/);
+    expect(await problem(Swapped)).toMatch(/Swapped\.work: its first parameter is the context/);
   });
 
   test('two handlers on one queue whose patterns overlap', async () => {

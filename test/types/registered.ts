@@ -5,6 +5,7 @@
 import { Ctx, Payload } from '@nestjs/microservices';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
+  type EventBatch,
   OnEvent,
   OnOutboxEvent,
   OutboxEvent,
@@ -172,6 +173,28 @@ export class Handlers {
 
   @OnEvent(Shipped)
   ofAClass(_event: Shipped): void {}
+
+  @OnEvent('order.placed', { batch: { size: 10 } })
+  ofMany(_orders: readonly OrderPlaced[], batch: EventBatch): void {
+    batch.contexts.forEach(({ id }, index) => batch.fail(index, id));
+  }
+
+  @OnEvent(Shipped, { batch: { size: 10, wait: '1s' } })
+  ofManyOfAClass(_events: Shipped[]): void {}
+
+  @OnEvent('order.placed', { batch: { size: 10 } })
+  bodiesOfMany(_bodies: Buffer[]): void {}
+
+  @OnEvent('order.placed', { batch: { size: 10 } })
+  partsOfMany(_prices: number[]): void {}
+
+  // @ts-expect-error a batch gives a list
+  @OnEvent('order.placed', { batch: { size: 10 } })
+  oneOfMany(_order: OrderPlaced): void {}
+
+  // @ts-expect-error of other events
+  @OnEvent('order.placed', { batch: { size: 10 } })
+  othersOfMany(_orders: UserInvited[]): void {}
 
   @OnEvent(Shipped)
   likeAClass(_event: OrderShipped, _context: EventContext): void {}

@@ -28,7 +28,7 @@ export class OrderedPipeline implements Pipeline {
 
   constructor(
     private readonly reader: MessageReader,
-    private readonly router: Router,
+    private readonly router: Router<HandlerRunner>,
     private readonly attempts: Attempts,
     private readonly settler: Settler,
     private readonly teller: DeliveryTeller,

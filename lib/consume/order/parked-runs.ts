@@ -24,7 +24,7 @@ export class ParkedRuns {
   constructor(
     private readonly queue: string,
     private readonly reader: MessageReader,
-    private readonly router: Router,
+    private readonly router: Router<HandlerRunner>,
     private readonly attempts: Attempts,
     private readonly teller: DeliveryTeller,
     private readonly drain: Drain,

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { eventDescription, type EventClass } from '../../event/outbox-event.decorator.js';
+import { EventBatch } from '../batch/event-batch.js';
 import { EventContext } from '../event-context.js';
 
 /** In which form a handler wants the body: decoded by its content type, or as it came. */
@@ -19,6 +20,8 @@ export interface PayloadShape {
 export interface DeclaredPayload {
   readonly event: EventClass | undefined;
   readonly schema: StandardSchemaV1 | undefined;
+  /** Of a handler of batches, whose annotation can say no more than that it is a list: what it is a list of. */
+  readonly listOf: PayloadClass | undefined;
 }
 
 /** Where Nest keeps `@Payload()` and `@Ctx()` (and its own param decorators). */
@@ -35,16 +38,25 @@ export const CONTEXT = 6;
 export function payloadShape(prototype: object, method: string, declared: DeclaredPayload): PayloadShape {
   const parameters = decorated(prototype, method);
   const annotations = annotationsOf(prototype, method);
-  const annotation = annotations[parameters ? wholePayload(parameters) : 0];
-  const annotated = parameters ? undefined : classOf(annotation);
+  const annotation = declared.listOf ?? annotations[parameters ? wholePayload(parameters) : 0];
+  const annotated = parameters && !declared.listOf ? undefined : classOf(annotation);
   const type = annotated ?? (declared.event as PayloadClass | undefined);
   const form = declared.event || declared.schema ? 'decoded' : formOf(annotation);
   return { form, type, schema: declared.schema ?? (type && eventDescription(type)?.schema) };
 }
 
 /** A context where the payload is given, which no type checker sees once a payload may be anything. */
-export const takesContextFirst = (prototype: object, method: string): boolean =>
-  !decorated(prototype, method) && annotationsOf(prototype, method)[0] === EventContext;
+export function takesContextFirst(prototype: object, method: string): boolean {
+  const [first] = annotationsOf(prototype, method);
+  return !decorated(prototype, method) && (first === EventContext || first === EventBatch);
+}
+
+/** A class where a handler of batches is given a list. */
+export function takesOne(prototype: object, method: string): string | undefined {
+  const annotation = annotationsOf(prototype, method)[0];
+  const isOne = annotation !== Array && annotation !== Object && !decorated(prototype, method);
+  return isOne && typeof annotation === 'function' ? annotation.name : undefined;
+}
 
 interface Parameter {
   readonly index: number;
@@ -78,7 +90,7 @@ function formOf(annotation: unknown): PayloadForm {
 /** What the compiler writes for interfaces, unions and primitives, and classes of the language itself. */
 const NOT_MADE: ReadonlySet<unknown> = new Set([
   ...[Object, Function, String, Number, Boolean, Symbol, BigInt, Array, Date, RegExp, Error, Promise],
-  ...[Map, Set, WeakMap, WeakSet, ArrayBuffer, DataView, Buffer, URL, EventContext],
+  ...[Map, Set, WeakMap, WeakSet, ArrayBuffer, DataView, Buffer, URL, EventContext, EventBatch],
 ]);
 
 function classOf(annotation: unknown): PayloadClass | undefined {
