@@ -16,6 +16,7 @@ interface QueryResult {
 export interface PostgresClient {
   query(config: QueryConfig): Promise<QueryResult | QueryResult[]>;
   once(event: 'error' | 'end', listener: (error?: Error) => void): void;
+  off(event: 'error' | 'end', listener: (error?: Error) => void): void;
   on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): void;
 }
 
@@ -29,8 +30,8 @@ export class Connection {
     private readonly client: PostgresClient,
     private readonly patience: number,
   ) {
-    client.once('error', (error) => this.end(error));
-    client.once('end', () => this.end(new Error('The connection to the database has ended.')));
+    client.once('error', this.end);
+    client.once('end', this.end);
   }
 
   /** Called once if the connection ends before it is released. */
@@ -68,6 +69,8 @@ export class Connection {
   /** Back to the pool, in a state that does not matter to whoever gets it next. */
   async release(): Promise<void> {
     this.over = true;
+    // The client lives on in the pool, and will be lent again and again.
+    for (const event of ['error', 'end'] as const) this.client.off(event, this.end);
     await this.runner.release();
   }
 
@@ -80,10 +83,11 @@ export class Connection {
     ).releasePostgresConnection(new Error('The outbox is done with this connection.'));
   }
 
-  private end(error: Error | undefined): void {
+  private readonly end = (
+    error = new Error('The connection to the database has ended, or was lost.'),
+  ): void => {
     if (this.over) return;
     this.over = true;
-    for (const listener of this.lost)
-      listener(error ?? new Error('The connection to the database was lost.'));
-  }
+    for (const listener of this.lost) listener(error);
+  };
 }
