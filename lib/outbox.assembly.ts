@@ -6,6 +6,7 @@ import type { PlanSettings } from './broker/rabbitmq/plan.js';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
 import type { Consumers } from './consume/consumers.js';
 import { handlerQueues } from './consume/handler.js';
+import { LeftoversTeller } from './consume/leftovers-teller.js';
 import { MessageReader } from './consume/payload/message-reader.js';
 import { RollCall } from './consume/roll-call.js';
 import { consumersOf } from './consumers.assembly.js';
@@ -164,6 +165,7 @@ export async function assemble(
     rollCall: new RollCall(
       registeredConsumers,
       { service: options.service, exchange: rabbitmq.exchange },
+      new LeftoversTeller((queue) => broker.lookAt(queue), consumerLogger),
       consumerLogger,
     ),
     deadLetters: new DeadLetters({

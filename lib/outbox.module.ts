@@ -130,6 +130,8 @@ export class OutboxModule implements OnApplicationBootstrap, OnModuleDestroy, Be
       if (this.parts.options.idle) return;
       const brought = this.intake.open((late) => this.startLate(late));
       this.started = disjoint([...found, ...brought]);
+      if (this.parts.options.consumers.enabled)
+        this.parts.rollCall.expect(handlerQueues(this.intake.known()));
       await start(this.parts, this.started);
     } catch (error) {
       // Nest calls no shutdown hook after a failed start: open connections would keep the process alive.

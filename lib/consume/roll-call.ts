@@ -6,10 +6,15 @@ import {
   ANNOUNCE_INTERVAL,
   type ConsumerAnnouncement,
   type ConsumerRegistry,
+  type RegisteredConsumer,
 } from '../store/consumer-registry.js';
 import { describeFailure } from './failure.js';
 import type { HandlerQueue } from './handler.js';
+import type { LeftoversTeller } from './leftovers-teller.js';
 import { requestFor } from './queue-consumer.js';
+
+/** After how many words the process looks again for what others have left: after five minutes, when a deployment is over. */
+const LOOK_EVERY = 20;
 
 /** How long a shutdown waits for the last word, in milliseconds. */
 const LAST_WORD = 2_000;
@@ -21,16 +26,24 @@ const LAST_WORD = 2_000;
 export class RollCall {
   private readonly who = { process: randomUUID(), host: `${hostname()}:${process.pid}` };
   private readonly announced: ConsumerAnnouncement[] = [];
+  private readonly expected: ConsumerAnnouncement[] = [];
   private timer: NodeJS.Timeout | undefined;
   private speaking: Promise<void> = Promise.resolve();
   private complained = false;
   private stopped = false;
+  private spoken = 0;
 
   constructor(
     private readonly registry: ConsumerRegistry,
     private readonly about: { readonly service: string; readonly exchange: string },
+    private readonly leftovers: Pick<LeftoversTeller, 'tell'>,
     private readonly logger: Pick<Logger, 'warn'>,
   ) {}
+
+  /** Tells of all that this process is going to consume, some of it later. */
+  expect(queues: readonly HandlerQueue[]): void {
+    this.expected.push(...queues.map((queue) => this.announcementOf(queue)));
+  }
 
   /** From now on these, too. Does not wait for the database. */
   add(queues: readonly HandlerQueue[]): void {
@@ -58,13 +71,21 @@ export class RollCall {
   private async announce(): Promise<void> {
     if (this.stopped) return;
     try {
+      const others = await this.others();
       await this.registry.announce(this.who, this.announced);
       this.complained = false;
+      await this.leftovers.tell([...this.announced, ...this.expected], others);
     } catch (error) {
       this.complain(error);
     }
     clearTimeout(this.timer);
     if (!this.stopped) this.timer = setTimeout(() => this.speak(), ANNOUNCE_INTERVAL).unref();
+  }
+
+  /** Looked at before we speak: that makes the registry forget who has gone before us. */
+  private async others(): Promise<RegisteredConsumer[]> {
+    if (this.spoken++ % LOOK_EVERY !== 0) return [];
+    return (await this.registry.list()).filter(({ process }) => process !== this.who.process);
   }
 
   private complain(error: unknown): void {

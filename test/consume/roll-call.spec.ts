@@ -15,10 +15,12 @@ const queue = (name: string): HandlerQueue => ({
 
 describe('consumers announce themselves', () => {
   const warn = jest.fn();
+  const tell = jest.fn((_own: readonly ConsumerAnnouncement[]) => Promise.resolve());
   let announced: Array<readonly ConsumerAnnouncement[]>;
   let retired: string[];
   let failure: Error | undefined;
   let rollCall: RollCall;
+  let lists: number;
   const registry = {
     announce: (_who: unknown, consumers: readonly ConsumerAnnouncement[]) => {
       announced.push([...consumers]);
@@ -28,15 +30,20 @@ describe('consumers announce themselves', () => {
       retired.push(process);
       return Promise.resolve();
     },
-    list: () => Promise.resolve([]),
+    list: () => {
+      lists++;
+      return Promise.resolve([]);
+    },
     forget: () => Promise.resolve(true),
   };
 
   beforeEach(() => {
     jest.useFakeTimers();
     warn.mockClear();
-    [announced, retired, failure] = [[], [], undefined];
-    rollCall = new RollCall(registry, { service: 'shop', exchange: 'events' }, { warn });
+    tell.mockClear();
+    [announced, retired, failure, lists] = [[], [], undefined, 0];
+    const about = { service: 'shop', exchange: 'events' };
+    rollCall = new RollCall(registry, about, { tell: (own) => tell(own) }, { warn });
   });
   afterEach(() => void jest.useRealTimers());
 
@@ -75,6 +82,15 @@ describe('consumers announce themselves', () => {
     await jest.advanceTimersByTimeAsync(60_000);
     await rollCall.stop();
     expect([announced, retired]).toEqual([[], []]);
+  });
+
+  test('and what was there before them is told of at once, with all they are going to be, and again after minutes', async () => {
+    rollCall.expect([queue('a'), queue('late')]);
+    rollCall.add([queue('a')]);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(tell.mock.calls.at(0)?.[0].map((one) => one.queue)).toEqual(['a', 'a', 'late']);
+    await jest.advanceTimersByTimeAsync(6 * 60_000);
+    expect(lists).toBe(2);
   });
 
   test('as soon as the database takes it; one warning tells that it does not', async () => {

@@ -232,12 +232,15 @@ describe('a microservice that listens after its application has started', () => 
     expect((await callsOf('boss'))[0]?.payload).toEqual({ n: 1 });
   });
 
-  test.each([
-    ['options that are wrong', Wrong, /@OnEvent\(\) on Wrong\.handle: prefetch must be an integer/],
-    ['a queue that is consumed already', Clash, /queue ".*\.shared" is consumed already, by Clash\.first\./],
-  ])('fails to listen for %s, by name', async (_what, controller, message) => {
-    const { listening } = await late(controller(`${stage.playground.name}.shared`));
+  test('fails to start for options that are wrong, by name', async () => {
+    const start = late(Wrong());
+    await expect(start).rejects.toThrow(InvalidHandlerError);
+    await expect(start).rejects.toThrow(/@OnEvent\(\) on Wrong\.handle: prefetch must be an integer/);
+  });
+
+  test('fails to listen for a queue that is consumed already, by name', async () => {
+    const { listening } = await late(Clash(`${stage.playground.name}.shared`));
     await expect(listening).rejects.toThrow(InvalidHandlerError);
-    await expect(listening).rejects.toThrow(message);
+    await expect(listening).rejects.toThrow(/queue ".*\.shared" is consumed already, by Clash\.first\./);
   });
 });

@@ -105,6 +105,12 @@ export class RabbitMq {
     return this.consumingTopology.inspect(topology);
   }
 
+  /** How many messages and consumers a queue has; `undefined` when there is none, or nobody can tell. */
+  async lookAt(queue: string): Promise<{ messages: number; consumers: number } | undefined> {
+    if (!this.consuming.connected) return undefined;
+    return this.consumingTopology.lookAt(queue).catch(() => undefined);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.subscriber.close(), this.closePublishing(), this.deadLetters.close()]);
   }

@@ -83,6 +83,12 @@ export class RabbitTopology {
     return report;
   }
 
+  /** @throws when there is no such queue */
+  async lookAt(queue: string): Promise<{ messages: number; consumers: number }> {
+    const found = await this.onChannel((channel) => channel.checkQueue(queue));
+    return { messages: found.messageCount, consumers: found.consumerCount };
+  }
+
   private compare(one: Topology): Promise<void> {
     return this.onChannel((channel) => declare(channel, one));
   }
@@ -117,7 +123,7 @@ export class RabbitTopology {
 
   private async exists(kind: 'exchange' | 'queue', name: string): Promise<boolean> {
     try {
-      await this.onChannel((channel) =>
+      await this.onChannel<unknown>((channel) =>
         kind === 'queue' ? channel.checkQueue(name) : channel.checkExchange(name),
       );
       return true;
@@ -127,11 +133,11 @@ export class RabbitTopology {
     }
   }
 
-  private async onChannel(work: (channel: Channel) => Promise<unknown>): Promise<void> {
+  private async onChannel<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
     const channel = await this.connection.openChannel();
     channel.on('error', () => undefined); // The rejection of the call says the same.
     try {
-      await work(channel);
+      return await work(channel);
     } catch (error) {
       throw declarationError(error);
     } finally {
