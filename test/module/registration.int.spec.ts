@@ -32,7 +32,11 @@ afterEach(async () => {
   for (const dataSource of dataSources) if (dataSource.isInitialized) await dataSource.destroy();
   dataSources = [];
   await playground.sql(
-    `DROP TABLE IF EXISTS ${['outbox', 'outbox_inbox', 'outbox_consumers', 'outbox_relay', 'outbox_version'].map((table) => `${playground.name}.${table}`).join(', ')}`,
+    `DO $$ DECLARE t record; BEGIN
+      FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '${playground.name}' LOOP
+        EXECUTE format('DROP TABLE ${playground.name}.%I', t.tablename);
+      END LOOP;
+    END $$`,
   );
 });
 
