@@ -51,7 +51,7 @@ export class Attendance {
     } finally {
       this.sessions--;
       this.lookNow();
-      if (!this.isWanted) await this.keeper.standUp();
+      if (!this.isWanted) await (this.isBegun ? this.keeper.standBy() : this.keeper.leave());
     }
   }
 
@@ -72,7 +72,9 @@ export class Attendance {
   /** Resolves to the ms until it is worth looking again. Never rejects. */
   private async look(): Promise<number> {
     try {
-      await (this.isWanted ? this.keeper.sit() : this.keeper.standUp());
+      if (this.isWanted) await this.keeper.sit();
+      else if (this.isBegun) await this.keeper.standBy();
+      else await this.keeper.leave();
       return this.keeper.interval;
     } catch (error) {
       return this.hooks.trouble(error as Error);

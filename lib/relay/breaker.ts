@@ -10,6 +10,7 @@ const BACKOFF: Backoff = { delay: 200, factor: 2, maxDelay: 5_000, jitter: 'equa
 export class Breaker {
   private failures = 0;
   private openUntil = 0;
+  private lastReason = '';
 
   constructor(
     private readonly hooks: { opened(reason: string): void; closed(): void },
@@ -18,6 +19,11 @@ export class Breaker {
 
   get open(): boolean {
     return this.failures > 0;
+  }
+
+  /** Of the last failure; `undefined` while it is closed. */
+  get reason(): string | undefined {
+    return this.open ? this.lastReason : undefined;
   }
 
   /** Milliseconds until the next try; 0 when it may be made now. */
@@ -32,6 +38,7 @@ export class Breaker {
 
   failed(reason: string): void {
     this.failures++;
+    this.lastReason = reason;
     this.openUntil = this.now() + backoffDelay(BACKOFF, this.failures);
     if (this.failures === 1) this.hooks.opened(reason);
   }

@@ -24,6 +24,8 @@ const ANNOUNCEMENT_INTERVAL = 5_000;
 
 /** Holds this relay's fair share of the lanes, and gives back the rest. */
 export class LaneKeeper {
+  private readonly place: RelaySeat;
+  /** The place, while we sit there. */
   private seat: RelaySeat | undefined;
   private held: readonly number[] = [];
   private provenAt = Number.NEGATIVE_INFINITY;
@@ -34,13 +36,15 @@ export class LaneKeeper {
   private given: LaneSet | undefined;
 
   constructor(
-    private readonly store: Pick<OutboxStore, 'openSeat'>,
+    store: Pick<OutboxStore, 'openSeat'>,
     private readonly announcement: RelayAnnouncement,
     /** Milliseconds after which the database frees the lanes of a process that does not move. */
     private readonly idleTimeout: number,
     private readonly hooks: LaneKeeperHooks,
   ) {
     this.lanes = new LaneSet(announcement.lanes);
+    this.place = store.openSeat(announcement);
+    this.place.onLost((error) => this.lose(error));
   }
 
   /** What we hold. */
@@ -67,25 +71,37 @@ export class LaneKeeper {
     });
   }
 
-  /** Gives everything back, when nothing of it is on its way any more. */
-  standUp(): Promise<void> {
+  /** Gives everything back, when nothing of it is on its way any more, and stays to tell why. */
+  standBy(): Promise<void> {
     return this.exclusively(async () => {
-      const { seat, lanes, given } = this;
-      if (!seat) return;
-      this.holdNow([]);
-      this.hooks.release(lanes);
-      await this.cleared(seat, new LaneSet(lanes.of, new Set([...lanes.lanes, ...(given?.lanes ?? [])])));
-      await this.abandon();
+      await this.standUp(false);
+      await this.announce(this.place, false);
     });
   }
 
+  /** Gives everything back, when nothing of it is on its way any more. */
+  leave(): Promise<void> {
+    return this.exclusively(() => this.standUp(true));
+  }
+
   /** Gives everything back as it is. */
-  async abandon(): Promise<void> {
-    const { seat } = this;
+  async abandon(gone = true): Promise<void> {
     this.seat = undefined;
     this.given = undefined;
     this.holdNow([]);
-    await seat?.leave();
+    await this.place.leave(gone);
+  }
+
+  private async standUp(gone: boolean): Promise<void> {
+    const { seat, lanes, given } = this;
+    if (seat) {
+      this.holdNow([]);
+      this.hooks.release(lanes);
+      await this.cleared(seat, new LaneSet(lanes.of, new Set([...lanes.lanes, ...(given?.lanes ?? [])])));
+    }
+    if (!seat && !gone) return;
+    await this.abandon(gone);
+    this.announcedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** The seat must not be taken for that of a frozen process meanwhile. */
@@ -97,10 +113,8 @@ export class LaneKeeper {
   }
 
   private async takeSeat(): Promise<void> {
-    const seat = this.store.openSeat(this.announcement);
-    await seat.take();
-    seat.onLost((error) => this.lose(seat, error));
-    this.seat = seat;
+    await this.place.take();
+    this.seat = this.place;
     this.announcedAt = Number.NEGATIVE_INFINITY;
   }
 
@@ -158,8 +172,8 @@ export class LaneKeeper {
     this.lanes = new LaneSet(this.announcement.lanes, new Set(lanes));
   }
 
-  private lose(seat: RelaySeat, error: Error): void {
-    if (this.seat !== seat) return;
+  private lose(error: Error): void {
+    if (!this.seat) return;
     this.seat = undefined;
     this.given = undefined;
     this.provenAt = Number.NEGATIVE_INFINITY;

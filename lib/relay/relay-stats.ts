@@ -24,6 +24,18 @@ export interface RelayStats extends StoreStats {
   readonly brokerReady: boolean;
 }
 
+/** What a relay tells of itself in the table of relays, every few seconds. */
+export interface RelayReport {
+  readonly breaker: 'open' | 'closed';
+  /** Why it is open. */
+  readonly reason: string | null;
+  readonly brokerReady: boolean;
+  readonly paused: boolean;
+  readonly onDead: 'park' | 'continue';
+  /** By the clock of its machine: milliseconds since 1970. */
+  readonly clock: number;
+}
+
 export const NOTHING: RelayCounts = {
   claimed: 0,
   published: 0,

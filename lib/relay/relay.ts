@@ -14,7 +14,7 @@ import { LaneKeeper } from './lane-keeper.js';
 import { Listener } from './listener.js';
 import { Pass } from './pass.js';
 import { Pipeline, type PipelineSettings } from './pipeline.js';
-import { addCounts, NOTHING, type RelayCounts, type RelayStats } from './relay-stats.js';
+import { addCounts, NOTHING, type RelayCounts, type RelayReport, type RelayStats } from './relay-stats.js';
 
 export interface RelaySettings extends PipelineSettings {
   readonly announcement: RelayAnnouncement;
@@ -74,11 +74,7 @@ export class OutboxRelay {
       release: (lanes) => this.lanesGiven(lanes),
       isClear: (lanes) => this.pipeline.isClear(lanes),
       lost: (lanes, error) => this.lanesLost(lanes, error),
-      report: () => ({
-        breaker: this.breaker.open ? 'open' : 'closed',
-        brokerReady: publisher.ready,
-        onDead: settings.onDead,
-      }),
+      report: () => this.report(),
     });
     this.attendance = new Attendance(this.keeper, {
       takesPart: () => this.takesPart,
@@ -186,6 +182,19 @@ export class OutboxRelay {
       paused: this.isPaused,
       breaker: this.breaker.open ? 'open' : 'closed',
       brokerReady: this.publisher.ready,
+    };
+  }
+
+  /** What those who look at the table get to see of it. */
+  private report(): RelayReport {
+    const { breaker, publisher, settings } = this;
+    return {
+      breaker: breaker.open ? 'open' : 'closed',
+      reason: breaker.reason ?? null,
+      brokerReady: publisher.ready,
+      paused: this.isPaused,
+      onDead: settings.onDead,
+      clock: Date.now(),
     };
   }
 
@@ -305,6 +314,6 @@ export class OutboxRelay {
     await this.feeding;
     await this.attendance.ended();
     await this.pipeline.quiet();
-    await Promise.all([this.keeper.standUp(), this.listener.stop()]);
+    await Promise.all([this.keeper.leave(), this.listener.stop()]);
   }
 }

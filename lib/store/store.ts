@@ -91,10 +91,10 @@ export interface RelaySeat {
   giveBack(count: number): Promise<void>;
   /** Who sits here now, us included. Proves that the seat is still ours; rejects if it is not. */
   census(): Promise<RelayCensus>;
-  /** Tells how things are to those who look at the table; also by whom it was last seen. */
+  /** Tells how things are to those who look at the table, and that this relay is there; also without a seat. */
   announce(report: object): Promise<void>;
-  /** Stands up: all lanes are free. Never throws. */
-  leave(): Promise<void>;
+  /** Stands up: all lanes are free. `gone`: the relay is no more, and nobody needs to see it. Never throws. */
+  leave(gone?: boolean): Promise<void>;
   /** Called when the seat was lost without having been left. */
   onLost(listener: (error: Error) => void): void;
 }

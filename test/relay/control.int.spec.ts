@@ -40,6 +40,27 @@ describe('OutboxRelay', () => {
     expect(idsOf(await stage.receive())).toEqual(ids.slice(0, 10));
   });
 
+  test('tells those who look at the table how it is, paused as well, until it is no more', async () => {
+    const { app, relay } = await stage.relay();
+    const { name } = stage.playground;
+    const seen = () =>
+      stage.playground.sql<{ lanes: number; report: Record<string, unknown> }>(
+        `SELECT lanes, report FROM ${name}.outbox_relay`,
+      );
+    await eventually(async () => (await seen())[0]?.lanes === 16);
+    relay.pause();
+    const [paused] = await eventually(async () => {
+      const rows = await seen();
+      return rows[0]?.report['paused'] === true && rows;
+    });
+    expect(paused).toMatchObject({ lanes: 0, report: { breaker: 'closed', reason: null, onDead: 'park' } });
+    expect(Math.abs(Number(paused?.report['clock']) - Date.now())).toBeLessThan(60_000);
+    relay.resume();
+    await eventually(async () => (await seen())[0]?.lanes === 16);
+    await app.close();
+    expect(await seen()).toEqual([]);
+  });
+
   test('runOnce() with nothing to do says so', async () => {
     const { relay } = await stage.relay(AT_REST);
     expect(await relay.runOnce()).toMatchObject({ claimed: 0, published: 0 });

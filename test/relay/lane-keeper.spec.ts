@@ -11,6 +11,7 @@ const all = [0, 1, 2, 3];
 /** A keeper of four lanes, and what it says of them. */
 function sit() {
   const said: string[] = [];
+  let told = 0;
   let census: RelayCensus = { shares: [0], free: all };
   let lose: (error: Error) => void = () => undefined;
   let isClear = true;
@@ -19,8 +20,8 @@ function sit() {
     hold: (lanes) => Promise.resolve([...lanes]),
     giveBack: (count) => Promise.resolve(void said.push(`gave back ${count}`)),
     census: () => Promise.resolve(census),
-    announce: () => Promise.resolve(),
-    leave: () => Promise.resolve(void said.push('left')),
+    announce: () => Promise.resolve(void told++),
+    leave: (gone = true) => Promise.resolve(void said.push(gone ? 'left' : 'stood up')),
     onLost: (listener) => (lose = listener),
   };
   const keeper = new LaneKeeper({ openSeat: () => seat }, announcement, 60_000, {
@@ -33,6 +34,7 @@ function sit() {
   return {
     keeper,
     said,
+    told: () => told,
     others: (shares: number[], free: number[] = []) => (census = { shares, free }),
     busy: (yes: boolean) => (isClear = !yes),
     lose: () => lose(new Error('gone')),
@@ -68,7 +70,7 @@ test('releases each lane once, also when it stands up while some are about to be
   others([4, 0]);
   busy(true);
   await keeper.sit();
-  const standing = keeper.standUp();
+  const standing = keeper.leave();
   busy(false);
   await standing;
   expect(said).toEqual(['gained 4', 'released 2', 'released 2', 'left']);
@@ -80,6 +82,21 @@ test('loses all of its lanes with its seat', async () => {
   await keeper.sit();
   lose();
   expect(said).toEqual(['gained 4', 'lost 4']);
-  await keeper.standUp();
-  expect(said).toHaveLength(2);
+  await keeper.leave();
+  expect(said.at(-1)).toBe('left');
+});
+
+test('stands by without a lane, tells so once in a while, and sits down again', async () => {
+  const { keeper, told, said } = sit();
+  await keeper.sit();
+  expect(told()).toBe(1);
+  await keeper.standBy();
+  expect(said).toEqual(['gained 4', 'released 4', 'stood up']);
+  expect(told()).toBe(2);
+  await keeper.standBy();
+  expect(told()).toBe(2);
+  await keeper.sit();
+  expect(keeper.lanes.size).toBe(4);
+  await keeper.leave();
+  expect(said.at(-1)).toBe('left');
 });

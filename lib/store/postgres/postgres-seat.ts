@@ -11,6 +11,12 @@ export interface SeatSettings {
   readonly idleTimeout: number;
 }
 
+interface Place {
+  readonly id: number;
+  /** Of the outbox's table. */
+  readonly oid: string;
+}
+
 /**
  * A seat is an open transaction on a connection of its own, and a lane an advisory lock in it. Both end with the
  * connection: no lease to outlive, no clock to trust. Under READ COMMITTED a transaction that waits has no snapshot and
@@ -22,8 +28,7 @@ export interface SeatSettings {
  */
 export class PostgresSeat implements RelaySeat {
   private connection: Connection | undefined;
-  private id: number | undefined;
-  private tableOid = '';
+  private known: Place | undefined;
   private readonly held: number[] = [];
   private lost: (error: Error) => void = () => undefined;
 
@@ -39,19 +44,18 @@ export class PostgresSeat implements RelaySeat {
 
   async take(): Promise<void> {
     if (this.connection) return;
-    const [row] = await this.connections.query<{ id: number; oid: string }>(
-      addRelay(this.settings.tables, this.announcement),
-    );
+    // Whatever has become of the seat before, nobody can still hold this one's lock.
+    const { id, oid } = await this.enter();
     const connection = await this.connections.connect();
     try {
       await connection.script(begin(this.settings.idleTimeout));
-      await connection.script([lockSeat(row!.oid, row!.id)]);
+      await connection.script([lockSeat(oid, id)]);
     } catch (error) {
       await connection.destroy();
       throw error;
     }
     connection.onLost((error) => this.forget(connection, error));
-    Object.assign(this, { connection, id: row!.id, tableOid: row!.oid });
+    this.connection = connection;
   }
 
   async hold(lanes: readonly number[]): Promise<number[]> {
@@ -68,7 +72,7 @@ export class PostgresSeat implements RelaySeat {
 
   async census(): Promise<RelayCensus> {
     const { lanes } = this.announcement;
-    const [rows] = await this.onSeat((seat) => seat.script([census(this.tableOid)]));
+    const [rows] = await this.onSeat((seat) => seat.script([census(this.tableOid())]));
     const seats = rows as CensusRow[];
     const taken = new Set(seats.flatMap(({ granules }) => granules.map((granule) => laneOf(granule, lanes))));
     const share = ({ granules }: CensusRow) =>
@@ -80,24 +84,41 @@ export class PostgresSeat implements RelaySeat {
   }
 
   async announce(report: object): Promise<void> {
-    if (this.id === undefined) return;
-    await this.connections.query(seeRelay(this.settings.tables, this.id, this.held.length, report));
+    const { id } = this.known ?? (await this.enter());
+    const { tables } = this.settings;
+    const seen = { lanes: this.held.length, report };
+    await this.connections.query(seeRelay(tables, id, this.announcement, seen));
   }
 
-  async leave(): Promise<void> {
-    const { connection, id } = this;
+  async leave(gone = true): Promise<void> {
+    const { connection, known } = this;
     this.connection = undefined;
     this.held.length = 0;
     if (connection) await end(connection);
-    if (id === undefined) return;
-    this.id = undefined;
-    await this.connections.query(removeRelay(this.settings.tables, id)).catch(() => undefined);
+    if (!gone || !known) return;
+    this.known = undefined;
+    await this.connections.query(removeRelay(this.settings.tables, known.id)).catch(() => undefined);
+  }
+
+  /** Into the table of relays, where it is known by another number from here on. */
+  private async enter(): Promise<Place> {
+    const { known: before } = this;
+    const { tables } = this.settings;
+    const [row] = await this.connections.query<Place>(addRelay(tables, this.announcement));
+    const entered = row as Place;
+    this.known = entered;
+    if (before) await this.connections.query(removeRelay(tables, before.id));
+    return entered;
+  }
+
+  private tableOid(): string {
+    return this.known?.oid ?? '';
   }
 
   private async holdOne(lane: number): Promise<boolean> {
     const { lanes } = this.announcement;
     const results = await this.onSeat((seat) =>
-      seat.script([`SAVEPOINT ${savepoint(lane)}`, lockLane(this.tableOid, lane, lanes)]),
+      seat.script([`SAVEPOINT ${savepoint(lane)}`, lockLane(this.tableOid(), lane, lanes)]),
     );
     const [row] = results.at(-1) as Array<{ locked: boolean }>;
     if (row?.locked) this.held.push(lane);

@@ -17,10 +17,18 @@ RETURNING id, $4::regclass::oid::text AS oid`,
   };
 }
 
-export function seeRelay({ relays }: Tables, id: number, lanes: number, report: object): Statement {
+/** Also puts back the row of a relay that was not seen for so long that others have cleared it away. */
+export function seeRelay(
+  { relays }: Tables,
+  id: number,
+  { service, host, pid }: RelayAnnouncement,
+  { lanes, report }: { readonly lanes: number; readonly report: object },
+): Statement {
   return {
-    text: `UPDATE ${relays} SET seen_at = now(), lanes = $2, report = $3 WHERE id = $1`,
-    values: [id, lanes, JSON.stringify(report)],
+    text: `INSERT INTO ${relays} AS r (id, service, host, pid, lanes, report) OVERRIDING SYSTEM VALUE
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id) DO UPDATE SET seen_at = now(), lanes = excluded.lanes, report = excluded.report`,
+    values: [id, service, host, pid, lanes, JSON.stringify(report)],
   };
 }
 
