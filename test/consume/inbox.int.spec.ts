@@ -206,6 +206,8 @@ describe('a handler with an inbox', () => {
       const id = await stage.publish('job.one');
       for (let copy = 0; copy < 4; copy++) await stage.publish('job.one', {}, { messageId: id });
       await eventually(() => told.named('received').length === 5);
+      // The one that runs has written its row; had another begun beside it, it would wait for that row.
+      await eventually(() => worker.of(id).length === 1);
       expect(await transactions()).toBe(1);
       open();
       await eventually(() => told.named('duplicate').length === 4);
