@@ -32,6 +32,12 @@ export interface EmitOptions {
   contentType?: string;
   /** 0–255, for queues declared with priorities. */
   priority?: number;
+  /**
+   * `true`: if no queue is bound for the event, that is a failure, and it is tried again until there is one, or until it is
+   * dead. `false`: it is recorded, and the event counts as published. Default: the event class's, else
+   * `rabbitmq.unroutable` of the module.
+   */
+  requireRoute?: boolean;
 }
 
 /**

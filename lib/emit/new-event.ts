@@ -72,6 +72,7 @@ export function newEvent(
     correlationId,
     expiration: span(type, 'expiration', options.expiration) ?? defaults.expiration ?? null,
     priority: options.priority ?? null,
+    requireRoute: options.requireRoute ?? null,
     availableAt: options.availableAt ?? span(type, 'delay', options.delay) ?? null,
   };
 }
@@ -99,8 +100,8 @@ function fromBase(payload: unknown): EmitOptions {
 
 function fromClass({ payload, description }: EventToWrite): EmitOptions {
   if (!description) return {};
-  const { codec, format } = description;
-  return { key: description.key?.(payload as never), codec, format };
+  const { codec, format, requireRoute } = description;
+  return { key: description.key?.(payload as never), codec, format, requireRoute };
 }
 
 const timeOf = (payload: unknown): Date => (payload instanceof BaseEvent ? payload.occurredAt : new Date());
@@ -153,10 +154,12 @@ function assertOptions(type: string, options: EmitOptions): void {
     if (!isWellFormed(text)) refuse(name, ILL_FORMED);
   }
   if (options.headers !== undefined) assertHeaders(type, options.headers);
-  const { priority, availableAt, codec, format } = options;
+  const { priority, availableAt, codec, format, requireRoute } = options;
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 255)) {
     refuse('priority', 'must be an integer from 0 to 255');
   }
+  if (requireRoute !== undefined && typeof requireRoute !== 'boolean')
+    refuse('requireRoute', 'must be true or false');
   if (availableAt !== undefined && !isStorable(availableAt))
     refuse('availableAt', 'must be a valid Date from 1970 to 9999');
   if (availableAt !== undefined && options.delay !== undefined)

@@ -17,6 +17,8 @@ export interface NewEvent {
   readonly expiration: number | null;
   /** 0–255; only queues declared with priorities heed it. */
   readonly priority: number | null;
+  /** Whether a return of the broker is a failure of this event; `null` for what the module says. */
+  readonly requireRoute: boolean | null;
   /** When it becomes due: `null` at once; a number is milliseconds from now by the database's clock. */
   readonly availableAt: number | Date | null;
 }

@@ -17,6 +17,8 @@ export interface OutboxEventOptions<Event extends object = object> {
   codec?: CodecName | Codec;
   /** How it looks on the wire. Default: the module's `format`. */
   format?: WireFormat;
+  /** Whether it is a failure of such an event that no queue is bound for it. Default: the module's `rabbitmq.unroutable`. */
+  requireRoute?: boolean;
 }
 
 export interface EventDescription extends OutboxEventOptions<never> {

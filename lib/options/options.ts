@@ -50,7 +50,8 @@ export interface RabbitMqOptions {
   topology?: 'assert' | 'check' | 'none';
   /**
    * What becomes of an event no queue is bound for. `'record'`: it counts as published, and the row says that it was
-   * returned. `'fail'`: it is retried like any refused event, then dead. Default `'record'`.
+   * returned. `'fail'`: it is retried like any refused event, then dead. `requireRoute` of an event comes first. Default
+   * `'record'`.
    */
   unroutable?: 'record' | 'fail';
   connection?: ConnectionOptions;

@@ -4,6 +4,7 @@ import { backoffDelay, type Backoff } from '../policy/backoff.js';
 import type { Failure, PendingEvent } from '../store/store.js';
 
 export interface SettlementPolicy {
+  /** Of events that do not say `requireRoute` themselves. */
   readonly unroutable: 'record' | 'fail';
   /** The module's exchange, for error texts. */
   readonly exchange: string;
@@ -32,11 +33,14 @@ export function verdictOf(event: PendingEvent, outcome: PublishOutcome, policy: 
     case 'refused':
       return failed(event, outcome.error, policy);
     case 'returned':
-      return policy.unroutable === 'fail'
-        ? failed(event, new UnroutableEventError(event.type, event.exchange ?? policy.exchange), policy)
+      return (event.requireRoute ?? policy.unroutable === 'fail')
+        ? failed(event, unroutable(event, policy), policy)
         : RETURNED;
   }
 }
+
+const unroutable = ({ type, exchange, requireRoute }: PendingEvent, policy: SettlementPolicy) =>
+  new UnroutableEventError(type, exchange ?? policy.exchange, requireRoute === true);
 
 function failed(event: PendingEvent, error: Error, { attempts, backoff }: SettlementPolicy): Verdict {
   const failure: Failure = {

@@ -55,6 +55,10 @@ export class OutboxEventEntity {
   @Column('smallint', { nullable: true })
   priority!: number | null;
 
+  /** Whether a return of the broker is a failure of this event; `null` for what the module says. */
+  @Column('boolean', { name: 'require_route', nullable: true })
+  requireRoute!: boolean | null;
+
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;
 

@@ -122,6 +122,8 @@ export interface PendingEvent extends OutgoingEvent {
   readonly slot: number;
   /** Failed attempts to publish so far. */
   readonly attempts: number;
+  /** Whether a return of the broker is a failure of this event; `null` for what the module says. */
+  readonly requireRoute: boolean | null;
 }
 
 export interface Settlement {

@@ -15,6 +15,7 @@ interface Row {
   correlation_id: string | null;
   expiration: string | null;
   priority: number | null;
+  require_route: boolean | null;
   state: string;
   attempts: number;
   due: number | null;
@@ -75,6 +76,7 @@ describe('emit', () => {
         exchange: 'elsewhere',
         contentType: 'application/x-order',
         priority: 7,
+        requireRoute: true,
       }),
     );
     expect(await rows()).toEqual([
@@ -87,6 +89,7 @@ describe('emit', () => {
         correlation_id: 'correlation',
         expiration: '300000',
         priority: 7,
+        require_route: true,
         due: 3_600,
       }),
     ]);
@@ -239,7 +242,7 @@ describe('emit', () => {
       { type: 'b', payload: Buffer.from([0, 92, 34, 255]), contentType: 'image/png' },
       { type: 'c', payload: null, key: 'NULL', headers: { a: 'x,"y"\\z', n: 1 }, priority: 0 },
       { type: 'd', payload: '', key: '{"k"}', correlationId: 'null', exchange: 'other', expiration: 5 },
-      { type: 'e', payload: [], availableAt: at },
+      { type: 'e', payload: [], availableAt: at, requireRoute: false },
       { type: 'f', payload: 'ö', delay: 1_500, causationId: 'c' },
     ];
     const interesting = (row: Row) => ({ ...row, id: '', seq: '', xid: '', lane: 0, created_at: '' });

@@ -33,7 +33,7 @@ class AdminCreated extends UserCreated {}
 @OutboxEvent('user.invited')
 class UserInvited extends UserCreated {}
 
-@OutboxEvent('document.scanned', { codec: 'msgpack' })
+@OutboxEvent('document.scanned', { codec: 'msgpack', requireRoute: true })
 class DocumentScanned {
   constructor(
     readonly pages: Buffer,
@@ -115,6 +115,7 @@ interface Row {
   headers: string | null;
   content_type: string;
   correlation_id: string | null;
+  require_route: boolean | null;
   payload: Buffer;
 }
 
@@ -165,6 +166,16 @@ describe('an event class', () => {
       content_type: 'application/json',
       correlation_id: 'c',
     });
+  });
+
+  test('says whether its events have to find a queue, unless a call says otherwise', async () => {
+    const scanned = new DocumentScanned(Buffer.from('x'), new Date(0));
+    await inTransaction(async (manager) => {
+      await app.outbox.emit(manager, scanned);
+      await app.outbox.emit(manager, scanned, { requireRoute: false });
+      await app.outbox.emit(manager, new UserCreated('u1'));
+    });
+    expect((await rows()).map((written) => written.require_route)).toEqual([true, false, null]);
   });
 
   test('keeps what it says where a call leaves an option undefined', async () => {

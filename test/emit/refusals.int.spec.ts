@@ -121,6 +121,12 @@ describe('an event that cannot be carried is refused, and the transaction is non
     ],
     ['half a priority', {}, { priority: 0.5 }, 'option priority must be an integer'],
     [
+      'a route asked for in words',
+      {},
+      { requireRoute: 'yes' as never },
+      'option requireRoute must be true or false, got "yes".',
+    ],
+    [
       'an empty exchange',
       {},
       { exchange: '' },

@@ -71,6 +71,45 @@ describe('an event no queue is bound for', () => {
     expect((await stage.receive()).map(({ payload }) => payload)).toEqual([1, 3]);
   });
 
+  test('that asked for a route is tried again, then dead, whatever the module says of returns', async () => {
+    const { relay } = await stage.relay({
+      rabbitmq: { unroutable: 'record' },
+      relay: { retry: ATTEMPTS, pollInterval: 50 },
+    });
+    await stage.emit([
+      { type: 'order.placed', payload: 1, requireRoute: true },
+      { type: 'nobody.listens', payload: 2, requireRoute: true, key: 'k' },
+      { type: 'order.paid', payload: 3, key: 'k' },
+      { type: 'nobody.cares', payload: 4 },
+    ]);
+    await eventually(async () => (await stage.rows()).some(({ state }) => state === 'dead'));
+    await eventually(async () => (await relay.stats()).counts.published === 2);
+    const rows = await stage.rows();
+    expect(rows.map(({ type, state, returned, attempts }) => [type, state, returned, attempts])).toEqual([
+      ['order.placed', 'published', false, 0],
+      ['nobody.listens', 'dead', false, 3],
+      ['order.paid', 'pending', false, 0],
+      ['nobody.cares', 'published', true, 0],
+    ]);
+    expect(rows[1]?.last_error).toBe(
+      `UnroutableEventError: No queue is bound to exchange "${stage.playground.name}" for routing key "nobody.listens" ` +
+        '(basic.return 312 NO_ROUTE). Start the service that handles it, or emit it without requireRoute.',
+    );
+    expect((await relay.stats()).counts).toMatchObject({
+      published: 2,
+      returned: 1,
+      rescheduled: 2,
+      dead: 1,
+    });
+  });
+
+  test('that needs no route is recorded, whatever the module says of returns', async () => {
+    await stage.relay({ rabbitmq: { unroutable: 'fail' }, relay: { pollInterval: 50 } });
+    await stage.emit([{ type: 'nobody.cares', payload: 1, requireRoute: false }]);
+    await stage.settled();
+    expect(await stage.rows()).toMatchObject([{ state: 'published', returned: true, attempts: 0 }]);
+  });
+
   test("with unroutable: 'fail' is published as soon as somebody listens", async () => {
     await stage.relay({
       rabbitmq: { unroutable: 'fail' },

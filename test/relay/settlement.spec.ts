@@ -11,8 +11,13 @@ const POLICY: SettlementPolicy = {
   backoff: { delay: 1_000, factor: 2, maxDelay: 60_000, jitter: 'none' },
 };
 
-const verdict = (outcome: PublishOutcome, attempts = 0, policy: Partial<SettlementPolicy> = {}) =>
-  verdictOf({ seq: '7', type: 'type.7', attempts, exchange: null } as PendingEvent, outcome, {
+const verdict = (
+  outcome: PublishOutcome,
+  attempts = 0,
+  policy: Partial<SettlementPolicy> = {},
+  requireRoute: boolean | null = null,
+) =>
+  verdictOf({ seq: '7', type: 'type.7', attempts, exchange: null, requireRoute } as PendingEvent, outcome, {
     ...POLICY,
     ...policy,
   });
@@ -55,6 +60,27 @@ describe('what becomes of a row', () => {
     expect(failureOf(failed).error).toMatch(
       /^UnroutableEventError: No queue is bound to exchange "events" for routing key "type\.7"/,
     );
+  });
+
+  test.each([
+    ['record', null, 'returned'],
+    ['record', true, 'rescheduled'],
+    ['record', false, 'returned'],
+    ['fail', null, 'rescheduled'],
+    ['fail', true, 'rescheduled'],
+    ['fail', false, 'returned'],
+  ] as const)(
+    "with unroutable: '%s' and requireRoute: %p of the event, a return is %p",
+    (unroutable, own, kind) => {
+      expect(verdict(RETURNED, 0, { unroutable }, own).kind).toBe(kind);
+    },
+  );
+
+  test('names the option that made a return a failure', () => {
+    const text = (unroutable: 'record' | 'fail', own: boolean | null) =>
+      failureOf(verdict(RETURNED, 0, { unroutable }, own)).error;
+    expect(text('fail', null)).toMatch(/or set rabbitmq\.unroutable to 'record'\.$/);
+    expect(text('record', true)).toMatch(/or emit it without requireRoute\.$/);
   });
 
   test('says why in few words, free of what the database cannot store', () => {

@@ -69,6 +69,7 @@ describe('the entities', () => {
         correlationId: null,
         expiration: '5',
         priority: null,
+        requireRoute: null,
         createdAt: expect.any(Date),
         availableAt: null,
         attempts: 0,

@@ -33,6 +33,7 @@ export function readContract({
           causationId: 'd',
           expiration: '1d',
           priority: 9,
+          requireRoute: true,
         },
         bytes,
       );

@@ -41,6 +41,7 @@ export const createOutbox: Migration = {
   correlation_id text,
   expiration bigint,
   priority smallint,
+  require_route boolean,
   created_at timestamptz NOT NULL DEFAULT now(),
   available_at timestamptz,
   attempts integer NOT NULL DEFAULT 0,

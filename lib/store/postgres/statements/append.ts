@@ -15,6 +15,7 @@ const COLUMNS = [
   ['correlation_id', 'text'],
   ['expiration', 'bigint'],
   ['priority', 'smallint'],
+  ['require_route', 'boolean'],
 ] as const;
 
 const NAMES = COLUMNS.map(([name]) => name).join(', ');
@@ -145,6 +146,7 @@ function columnValues(event: NewEvent): unknown[] {
     event.correlationId,
     event.expiration,
     event.priority,
+    event.requireRoute,
   ];
 }
 

@@ -5,7 +5,8 @@ import type { Tables } from '../tables.js';
 
 /** What the relay needs of a row. Times as numbers: parsing a timestamp into a Date costs more than the rest. */
 export const PENDING_COLUMNS = `e.seq, e.id, e.type, e.key, e.payload, e.content_type, e.headers, e.exchange, e.correlation_id,
-  e.expiration, e.priority, e.lane, e.attempts, e.errors IS NOT NULL, extract(epoch FROM e.created_at)::float8`;
+  e.expiration, e.priority, e.lane, e.attempts, e.errors IS NOT NULL, extract(epoch FROM e.created_at)::float8,
+  e.require_route`;
 
 /** Rows come as arrays, which costs a third of what objects do. */
 export type PendingRow = [
@@ -24,6 +25,7 @@ export type PendingRow = [
   attempts: number,
   hasFailed: boolean,
   occurredAt: number,
+  requireRoute: boolean | null,
 ];
 
 export function pendingEvent(row: PendingRow): PendingEvent {
@@ -57,6 +59,7 @@ export function pendingEvent(row: PendingRow): PendingEvent {
     attempts: row[12],
     hasFailed: row[13],
     occurredAt: row[14],
+    requireRoute: row[15],
   };
 }
 
