@@ -16,4 +16,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 60_000,
+  // A worker keeps the modules of every file it has run; it begins anew before it runs out of memory.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1500MB',
 };
