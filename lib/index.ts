@@ -64,7 +64,9 @@ export { Abort, Reject, Retry } from './consume/signals.js';
 
 // Relaying and operating
 export { OutboxRelay } from './relay/relay.js';
-export type { RelayCounts, RelayStats } from './relay/relay-stats.js';
+export type { RelayRates } from './relay/rates.js';
+export type { RelayCounts, RelayOwner, RelayStats } from './relay/relay-stats.js';
+export type { ReturnedKey } from './relay/returned-keys.js';
 
 // Dead letters
 export {

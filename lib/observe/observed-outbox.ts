@@ -4,14 +4,8 @@ import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import type { TracingSlot } from '../lifecycle/tracing.js';
 import type { RelayStats } from '../relay/relay-stats.js';
 
-/** Milliseconds. */
-const MAX_AGE = 1_000;
-
 /** What the optional faces (metrics, tracing, health) get to see of one outbox. */
 export class ObservedOutbox {
-  private asking: Promise<RelayStats> | undefined;
-  private last: { readonly stats: RelayStats; readonly at: number } | undefined;
-
   constructor(
     readonly name: string,
     private readonly parts: {
@@ -46,24 +40,9 @@ export class ObservedOutbox {
     return this.parts.options.rabbitmq.exchange;
   }
 
-  /**
-   * At most a second old: scrapes and probes come from everywhere, and all at once. Rejects when the database refuses.
-   * One question at a time: to a database that does not answer, each of them would add another, until they hold all of
-   * the relay's connections.
-   */
+  /** Up to a second old, and of the database one question at a time. Rejects when the database refuses. */
   stats(): Promise<RelayStats> {
-    const { last } = this;
-    if (last && performance.now() - last.at < MAX_AGE) return Promise.resolve(last.stats);
-    this.asking ??= this.ask().finally(() => {
-      this.asking = undefined;
-    });
-    return this.asking;
-  }
-
-  private async ask(): Promise<RelayStats> {
-    const stats = await this.tracing.untraced(() => this.parts.relay.stats());
-    this.last = { stats, at: performance.now() };
-    return stats;
+    return this.tracing.untraced(() => this.parts.relay.stats());
   }
 
   get links(): BrokerLinks {

@@ -7,6 +7,7 @@ import { Feeder } from './feeder.js';
 import { isLostToPoison, isolate } from './isolation.js';
 import type { Pass } from './pass.js';
 import { Tally, type RelayCounts } from './relay-stats.js';
+import { ReturnedKeys } from './returned-keys.js';
 import { verdictOf, type SettlementPolicy } from './settlement.js';
 import { tellSettled } from './settled-teller.js';
 import { Settler, type Settled } from './settler.js';
@@ -43,6 +44,8 @@ export class Pipeline {
   private lost = 0;
   private readonly whenQuiet: Array<() => void> = [];
   private readonly tally = new Tally();
+  /** What no queue was bound for. */
+  readonly returned = new ReturnedKeys();
 
   constructor(
     store: Pick<OutboxStore, 'openReader' | 'settle'>,
@@ -195,8 +198,9 @@ export class Pipeline {
   }
 
   private recorded(settled: readonly Settled[]): void {
-    for (const { entry, verdict } of settled) {
+    for (const { entry, verdict, isReturned } of settled) {
       this.tally.add(verdict.kind);
+      if (isReturned) this.returned.add(entry.event);
       this.stream.forget(entry);
       if (verdict.kind === 'published' || verdict.kind === 'returned') {
         if (entry.event.hasFailed) this.stream.passed(entry);

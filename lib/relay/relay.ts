@@ -14,7 +14,9 @@ import { LaneKeeper } from './lane-keeper.js';
 import { Listener } from './listener.js';
 import { Pass } from './pass.js';
 import { Pipeline, type PipelineSettings } from './pipeline.js';
+import { Rates } from './rates.js';
 import { addCounts, NOTHING, type RelayCounts, type RelayReport, type RelayStats } from './relay-stats.js';
+import { StatsDesk } from './stats-desk.js';
 
 export interface RelaySettings extends PipelineSettings {
   readonly announcement: RelayAnnouncement;
@@ -27,8 +29,8 @@ export interface RelaySettings extends PipelineSettings {
 
 /** Name of the poll in `SchedulerRegistry`. */
 export const POLL_JOB = 'outbox.poll';
-/** Where the counts of `stats()` stop. */
-const COUNT_LIMIT = 10_000;
+/** How many of the routing keys without a queue others get to see. */
+const RETURNED_SHOWN = 20;
 /** How long a broker may be away before others, who may reach it, get our lanes; in milliseconds. */
 const BROKER_PATIENCE = 5_000;
 
@@ -42,6 +44,8 @@ export class OutboxRelay {
   private readonly keeper: LaneKeeper;
   private readonly attendance: Attendance;
   private readonly listener: Listener;
+  private readonly desk: StatsDesk;
+  private readonly rates = new Rates();
   /** Rung when there may be rows. */
   private readonly work = new Bell();
   /** Rung when there may be room: answers came, the broker is back, the relay was resumed, lanes were gained. */
@@ -52,7 +56,7 @@ export class OutboxRelay {
   private feeding: Promise<void> | undefined;
 
   constructor(
-    private readonly store: OutboxStore,
+    store: OutboxStore,
     private readonly publisher: EventPublisher,
     private readonly settings: RelaySettings,
     private readonly registry: JobRegistry | undefined,
@@ -81,10 +85,11 @@ export class OutboxRelay {
       trouble: (error) => this.troubled(error),
     });
     this.listener = new Listener(store, () => this.wake(), logger);
+    this.desk = new StatsDesk(store, settings.announcement.lanes);
     const hooks = {
       mayPublish: () => this.mayPublish(),
       trouble: (error: Error) => this.troubled(error),
-      success: () => this.breaker.succeeded(),
+      success: () => this.succeeded(),
       moved: () => this.room.ring(),
       readable: () => this.ringForWork(),
     };
@@ -173,28 +178,43 @@ export class OutboxRelay {
     return this.pipeline.counts;
   }
 
+  /**
+   * How things stand. One statement, asked for at most once a second however many ask; its counts end at 10,000 rows
+   * (`countedUpTo`) and are never those of a whole table. Fresh after `runOnce()` and `drain()`.
+   * Rejects when the database refuses, or does not answer.
+   */
   async stats(): Promise<RelayStats> {
-    const store = await this.store.stats(COUNT_LIMIT);
+    const { owners, ...store } = await this.desk.read();
+    const { counts, pipeline } = this;
     return {
       ...store,
-      inFlight: this.pipeline.size,
-      counts: this.counts,
-      paused: this.isPaused,
-      breaker: this.breaker.open ? 'open' : 'closed',
-      brokerReady: this.publisher.ready,
+      ...this.state(),
+      inFlight: pipeline.size,
+      counts,
+      rates: this.rates.of(counts),
+      returned: pipeline.returned.top(),
+      owners: owners.map(({ report, ...relay }) => ({ ...relay, ...report })),
     };
   }
 
   /** What those who look at the table get to see of it. */
   private report(): RelayReport {
-    const { breaker, publisher, settings } = this;
     return {
-      breaker: breaker.open ? 'open' : 'closed',
+      ...this.state(),
+      onDead: this.settings.onDead,
+      rates: this.rates.of(this.counts),
+      returned: this.pipeline.returned.top(RETURNED_SHOWN),
+      clock: Date.now(),
+    };
+  }
+
+  private state() {
+    const { breaker, publisher } = this;
+    return {
+      paused: this.isPaused,
+      breaker: breaker.open ? ('open' as const) : ('closed' as const),
       reason: breaker.reason ?? null,
       brokerReady: publisher.ready,
-      paused: this.isPaused,
-      onDead: settings.onDead,
-      clock: Date.now(),
     };
   }
 
@@ -255,7 +275,11 @@ export class OutboxRelay {
     await becomeReady(this.publisher, this.settings.publishTimeout);
     if (!this.publisher.ready)
       throw new BrokerUnavailableError('The broker cannot be reached, or has blocked publishing.');
-    return this.attendance.session(work);
+    try {
+      return await this.attendance.session(work);
+    } finally {
+      this.desk.forget();
+    }
   }
 
   private async runPass(): Promise<Pass> {
@@ -269,6 +293,11 @@ export class OutboxRelay {
   private ringForWork(): void {
     this.work.ring();
     this.room.ring();
+  }
+
+  private succeeded(): void {
+    this.breaker.succeeded();
+    this.rates.grown(this.counts);
   }
 
   private troubled(error: Error): number {

@@ -41,8 +41,11 @@ export interface OutboxStore {
    */
   prune(retention: number, limit: number): AsyncIterable<number>;
 
-  /** Counts are exact up to `limit` and capped there, so that they stay cheap on a table of any size. */
-  stats(limit: number): Promise<StoreStats>;
+  /**
+   * Counts look at up to `limit` rows each and stop there, so that they stay cheap on a table of any size. `lanes` is the
+   * number that the keys are shared out over.
+   */
+  stats(limit: number, lanes: number): Promise<StoreStats>;
 
   /** Ends the connections the store opened itself, for good. The application's data source is left alone. */
   close(): Promise<void>;
@@ -143,14 +146,35 @@ export interface Failure {
   readonly delay: number;
 }
 
+/** How things stand in the database. Counts stop at `countedUpTo`: one that is equal to it means that many or more. */
 export interface StoreStats {
   /** Not yet published, due or not. */
   readonly pending: number;
-  /** Pending after at least one failed attempt. */
+  /** Pending, and its time has come: with a relay at work, on its way, or waiting behind a failed event of its key. */
+  readonly due: number;
+  /**
+   * Pending after at least one failed attempt. Counted among the first `countedUpTo` that have failed, dead ones included:
+   * a lower bound where there are more.
+   */
   readonly retrying: number;
   readonly dead: number;
   /** Age in ms of the oldest event that is due and unpublished; 0 when there is none. */
   readonly lag: number;
   /** The number at which the counts stop. */
   readonly countedUpTo: number;
+  /** The relays of all processes, in the order they came. */
+  readonly owners: readonly SeenRelay[];
+}
+
+/** A relay as the database knows it, in whatever process it is. */
+export interface SeenRelay {
+  readonly service: string;
+  readonly host: string;
+  readonly pid: number;
+  /** The lanes it holds, as the locks say; none when it stands by, or is no more. */
+  readonly lanes: readonly number[];
+  /** Milliseconds since it last told of itself, by the database's clock. One that is well does so every 5 s. */
+  readonly seen: number;
+  /** What it told. */
+  readonly report: object;
 }

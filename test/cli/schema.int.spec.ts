@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createPlayground, startApp, type Playground } from '../support/outbox-app.js';
+import { createPlayground, eventually, startApp, type Playground } from '../support/outbox-app.js';
 import { cli, jsonOf } from './cli.js';
 
 let playground: Playground;
@@ -96,6 +96,33 @@ describe('outbox stats', () => {
     await app.close();
     expect(await jsonOf(['stats', ...where])).toMatchObject({ pending: 3, dead: 0 });
     expect((await cli(['stats', ...where])).stdout).toMatch(/^pending +3$/m);
+  });
+
+  test('tells who publishes what, and what no queue is bound for', async () => {
+    const app = await startApp(playground);
+    const asked = async () => (await cli(['stats', ...where])).stdout;
+    expect(await asked()).toMatch(/^pending +0$/m);
+    await app.emit('nobody.listens');
+    await app.relay.drain();
+    app.relay.pause();
+    const paused = await eventually(async () => {
+      const text = await asked();
+      return text.includes('paused') && text.includes('nobody.listens') ? text : undefined;
+    });
+    expect(paused).toMatch(/^relay +host +pid +lanes +published\/s +failed\/s +state$/m);
+    expect(paused).toMatch(new RegExp(` ${process.pid} +0 .* paused$`, 'm'));
+    expect(paused).toMatch(
+      /^No queue is bound for:\nrouting key +exchange +returned\nnobody\.listens +- +1$/m,
+    );
+    app.relay.resume();
+    await eventually(async () => new RegExp(` ${process.pid} +16 .* at work$`, 'm').test(await asked()));
+    expect(await jsonOf(['stats', ...where])).toMatchObject({
+      owners: [
+        { pid: process.pid, breaker: 'closed', returned: [{ routingKey: 'nobody.listens', count: 1 }] },
+      ],
+    });
+    await app.close();
+    expect(await asked()).toContain('No relay is running: nothing is published.');
   });
 
   test('ends with 3, and says what to do, where there is no outbox', async () => {

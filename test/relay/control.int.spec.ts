@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { BrokerUnavailableError } from 'nestjs-rabbitmq-outbox';
+import { hostname } from 'node:os';
+import { BrokerUnavailableError, OutboxRelay } from 'nestjs-rabbitmq-outbox';
 import { eventually } from '../support/outbox-app.js';
 import { events, idsOf, RelayStage } from './stage.js';
 
@@ -109,10 +110,11 @@ describe('OutboxRelay', () => {
   test('pause() stops claiming, resume() goes on at once', async () => {
     const { relay } = await stage.relay(AT_REST);
     relay.pause();
-    expect(await relay.stats()).toMatchObject({ paused: true });
+    expect((await relay.stats()).paused).toBe(true);
     const ids = await stage.emit(events(5));
     relay.wake();
-    expect(await relay.stats()).toMatchObject({ pending: 5, paused: true, inFlight: 0 });
+    await eventually(async () => (await relay.stats()).pending === 5);
+    expect(await relay.stats()).toMatchObject({ paused: true, inFlight: 0 });
     relay.resume();
     await stage.settled();
     expect(idsOf(await stage.receive())).toEqual(ids);
@@ -132,29 +134,81 @@ describe('OutboxRelay', () => {
 
   test('stats() tell what waits, what has been done, and how things stand', async () => {
     const { relay } = await stage.relay({ ...AT_REST, rabbitmq: { unroutable: 'fail' } });
-    await eventually(async () => (await relay.stats()).brokerReady);
+    await eventually(async () => {
+      const { brokerReady, owners } = await relay.stats();
+      return brokerReady && owners[0]?.lanes.length === 16 && owners[0]?.brokerReady;
+    });
     expect(await relay.stats()).toEqual({
       pending: 0,
+      due: 0,
       retrying: 0,
       dead: 0,
       lag: 0,
       countedUpTo: 10_000,
       inFlight: 0,
       counts: { claimed: 0, published: 0, returned: 0, rescheduled: 0, dead: 0, unknown: 0 },
+      rates: { published: 0, failed: 0 },
+      returned: [],
+      owners: [
+        {
+          service: expect.any(String),
+          host: hostname(),
+          pid: process.pid,
+          lanes: Array.from({ length: 16 }, (_, lane) => lane),
+          seen: expect.any(Number),
+          paused: false,
+          breaker: 'closed',
+          reason: null,
+          brokerReady: true,
+          onDead: 'park',
+          rates: { published: 0, failed: 0 },
+          returned: [],
+          clock: expect.any(Number),
+        },
+      ],
       paused: false,
       breaker: 'closed',
+      reason: null,
       brokerReady: true,
     });
     await stage.emit(events(7));
     relay.wake();
     await stage.settled();
     await eventually(async () => (await relay.stats()).inFlight === 0);
-    expect(await relay.stats()).toMatchObject({ pending: 0, counts: { claimed: 7, published: 7 } });
+    const after = await relay.stats();
+    expect(after).toMatchObject({ pending: 0, counts: { claimed: 7, published: 7 } });
+    expect(after.rates.published).toBeGreaterThan(0);
     relay.pause();
     await stage.emit(events(3));
-    const { lag, pending } = await relay.stats();
-    expect(pending).toBe(3);
+    await eventually(async () => (await relay.stats()).pending === 3);
+    const { lag, due } = await relay.stats();
+    expect(due).toBe(3);
     expect(lag).toBeGreaterThan(0);
+  });
+
+  test('stats() are fresh after drain(), however lately they were asked for', async () => {
+    const { relay } = await stage.relay(AT_REST);
+    relay.pause();
+    await stage.emit(events(3));
+    await eventually(async () => (await relay.stats()).pending === 3);
+    await relay.drain();
+    expect(await relay.stats()).toMatchObject({ pending: 0, due: 0, lag: 0, counts: { published: 3 } });
+  });
+
+  test('stats() of a process that relays nothing tell of the relays that others run', async () => {
+    const { relay } = await stage.relay({ ...AT_REST, relay: { ...AT_REST.relay, lanes: 4 } });
+    const writer = stage.writer.app.get(OutboxRelay);
+    const owners = await eventually(async () => {
+      const { owners: found } = await writer.stats();
+      return found[0]?.lanes.length === 16 ? found : undefined;
+    });
+    expect(owners).toHaveLength(1);
+    expect((await writer.stats()).counts.claimed).toBe(0);
+    relay.pause();
+    await eventually(async () => {
+      const { owners: found } = await writer.stats();
+      return found[0]?.lanes.length === 0 && found[0]?.paused;
+    });
   });
 
   test('start() and stop() can be called again and again', async () => {

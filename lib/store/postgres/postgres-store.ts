@@ -13,12 +13,12 @@ import { Notifications } from './notifications.js';
 import { PostgresReader } from './postgres-reader.js';
 import { PostgresSeat } from './postgres-seat.js';
 import { PostgresSettler } from './postgres-settler.js';
+import { readStats } from './read-stats.js';
 import { affected, RelayConnections } from './relay-connections.js';
 import { assertSchema, migrateSchema } from './schema.js';
 import { append, type Ordering } from './statements/append.js';
 import { cancel } from './statements/cancel.js';
 import { prune, type PruneStep } from './statements/prune.js';
-import { stats } from './statements/stats.js';
 import type { Tables } from './tables.js';
 
 export interface PostgresStoreSettings {
@@ -94,11 +94,20 @@ export class PostgresStore implements OutboxStore {
     }
   }
 
-  async stats(limit: number): Promise<StoreStats> {
-    const [row] = await this.connections.query<Omit<StoreStats, 'countedUpTo'>>(
-      stats(this.settings.tables, limit),
-    );
-    return { ...(row as Omit<StoreStats, 'countedUpTo'>), countedUpTo: limit };
+  /** On a connection that is given up when it does not answer: whoever asks next must not wait for it, too. */
+  async stats(limit: number, lanes: number): Promise<StoreStats> {
+    const connection = await this.connections.connect();
+    try {
+      const figures = await readStats((statements) => connection.script(statements), this.settings.tables, {
+        limit,
+        lanes,
+      });
+      await connection.release();
+      return figures;
+    } catch (error) {
+      await connection.destroy();
+      throw error;
+    }
   }
 
   close(): Promise<void> {

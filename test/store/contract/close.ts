@@ -7,11 +7,11 @@ export function closeContract({ fixture, open, event, append, rows }: StoreConte
       const store = open();
       await append(store, event('a'));
       const reader = store.openReader();
-      await store.stats(10);
+      await store.stats(10, 16);
       await store.close();
       await store.close();
       await expect(reader.read(1, () => EVERY_LANE)).rejects.toThrow('closed');
-      await expect(store.stats(10)).rejects.toThrow('closed');
+      await expect(store.stats(10, 16)).rejects.toThrow('closed');
       expect(await rows()).toHaveLength(1);
     });
 

@@ -7,7 +7,7 @@
  */
 const GRANULES = 256;
 /** Granules end here, relays begin. */
-const FIRST_SEAT = 65_536;
+export const FIRST_SEAT = 65_536;
 
 /** Of a granule, when there are so many lanes. */
 export const laneOf = (granule: number, lanes: number): number => granule % lanes;
@@ -32,11 +32,14 @@ export interface CensusRow {
 }
 
 /** Who holds what, by the locks themselves: the asking relay first. The lock table is in memory, no row is read. */
-export const census = (tableOid: string): string => `SELECT
+export const census = (tableOid: string): string => `${heldLocks(tableOid)}
+ORDER BY pid <> pg_backend_pid(), pid`;
+
+/** The locks of each connection that holds any: columns of `CensusRow`. */
+export const heldLocks = (tableOid: string): string => `SELECT
   (min(objid::bigint) FILTER (WHERE objid::bigint >= ${FIRST_SEAT}))::int AS seat,
   coalesce(array_agg(objid::int) FILTER (WHERE objid::bigint < ${FIRST_SEAT}), '{}') AS granules
 FROM pg_locks
 WHERE locktype = 'advisory' AND classid = ${tableOid} AND objsubid = 1 AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-GROUP BY pid
-ORDER BY pid <> pg_backend_pid(), pid`;
+GROUP BY pid`;
