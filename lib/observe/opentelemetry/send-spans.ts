@@ -1,15 +1,7 @@
-import {
-  ROOT_CONTEXT,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  TraceFlags,
-  type Link,
-  type SpanContext,
-  type Tracer,
-} from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Link, type Tracer } from '@opentelemetry/api';
 import type { RelayedEvent } from '../../lifecycle/messages.js';
 import type { ObservedOutbox } from '../observed-outbox.js';
+import { sampledSpan } from './context-carrier.js';
 
 /** A batch that is settled, as the lifecycle tells of it. */
 interface Batch {
@@ -67,13 +59,8 @@ export class SendSpans {
   }
 }
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
-const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})/;
-
-/** To the sampled ones: nobody keeps the others. */
+/** To the sampled ones. */
 function linkTo({ id, attempt, traceparent }: RelayedEvent): Link[] {
-  const [, traceId = '', spanId = '', flags = ''] = (traceparent && TRACEPARENT.exec(traceparent)) || [];
-  const context: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
-  if (!trace.isSpanContextValid(context) || (context.traceFlags & TraceFlags.SAMPLED) === 0) return [];
-  return [{ context, attributes: { 'messaging.message.id': id, 'outbox.attempt': attempt } }];
+  const context = sampledSpan(traceparent);
+  return context ? [{ context, attributes: { 'messaging.message.id': id, 'outbox.attempt': attempt } }] : [];
 }
