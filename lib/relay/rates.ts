@@ -1,11 +1,16 @@
-import type { RelayCounts } from './relay-stats.js';
-
 /** Events per second, over the last ten. */
 export interface RelayRates {
   /** Confirmed by the broker and settled. */
   readonly published: number;
   /** Refused by the broker: retried, or dead. */
   readonly failed: number;
+}
+
+/** How many events have come to what, since a relay was made. */
+interface Counts {
+  readonly published: number;
+  readonly rescheduled: number;
+  readonly dead: number;
 }
 
 interface Sample extends RelayRates {
@@ -25,7 +30,7 @@ export class Rates {
   }
 
   /** To be called whenever the counts have grown. */
-  grown(counts: RelayCounts): void {
+  grown(counts: Counts): void {
     const at = this.now();
     const last = this.samples.at(-1) as Sample;
     if (at - last.at < STEP) return;
@@ -34,7 +39,7 @@ export class Rates {
     while (this.samples.length > 2 && (this.samples[1] as Sample).at <= at - WINDOW) this.samples.shift();
   }
 
-  of(counts: RelayCounts): RelayRates {
+  of(counts: Counts): RelayRates {
     const at = this.now();
     const begin = this.samples.findLast((sample) => sample.at <= at - WINDOW) ?? this.samples[0];
     const seconds = Math.max(STEP, at - Math.max(begin.at, at - WINDOW)) / 1_000;
@@ -46,6 +51,6 @@ export class Rates {
   }
 }
 
-const totals = ({ published, rescheduled, dead }: RelayCounts) => ({ published, failed: rescheduled + dead });
+const totals = ({ published, rescheduled, dead }: Counts) => ({ published, failed: rescheduled + dead });
 
 const rounded = (rate: number) => Math.round(rate * 10) / 10;

@@ -7,6 +7,7 @@ import {
   OutboxHealthModule,
   type OutboxHealthOptions,
 } from 'nestjs-rabbitmq-outbox/terminus';
+import { PostgresStore } from '../../lib/store/postgres/postgres-store.js';
 import type { EmbeddedPostgres } from '../../lib/testing/index.js';
 import {
   createPlayground,
@@ -194,15 +195,16 @@ describe('GET /health', () => {
   });
 
   test('answers 503 in time when the database hangs, and asks it no second question meanwhile', async () => {
-    const { app: running, dataSource } = await start({ timeout: 100 });
-    const stats = jest.spyOn(running.get(OutboxRelay), 'stats');
+    const { dataSource } = await start({ timeout: 100 });
+    const asked = jest.spyOn(PostgresStore.prototype, 'stats');
     const answers = await dataSource.transaction(async (manager) => {
       await manager.query(`LOCK TABLE ${playground.name}.outbox IN ACCESS EXCLUSIVE MODE`);
       return [await ask(), await ask(), await ask()];
     });
     expect(answers.map(({ code }) => code)).toEqual([503, 503, 503]);
     expect(answers[0]?.outbox.reasons).toEqual(['the database does not answer: no answer within 100 ms']);
-    expect(stats).toHaveBeenCalledTimes(1);
+    expect(asked).toHaveBeenCalledTimes(1);
+    asked.mockRestore();
     await eventually(async () => (await ask()).status === 'ok');
   });
 

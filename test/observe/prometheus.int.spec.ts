@@ -118,6 +118,8 @@ describe('the numbers that Prometheus gets', () => {
     expect(of('outbox_publish_duration_seconds_bucket', { le: '+Inf' })).toBe(
       of('outbox_publish_duration_seconds_count'),
     );
+    expect(of('outbox_publish_lag_seconds_count')).toBe(44);
+    expect(of('outbox_publish_lag_seconds_sum')).toBeGreaterThan(0);
     expect(of('outbox_relay_last_success_timestamp_seconds')).toBeGreaterThan(Date.now() / 1_000 - 60);
 
     const consumer = queue();
@@ -130,11 +132,20 @@ describe('the numbers that Prometheus gets', () => {
     expect(of('inbox_process_duration_seconds_count', { consumer })).toBe(57);
 
     expect(of('outbox_messages', { state: 'pending' })).toBe(0);
+    expect(of('outbox_messages', { state: 'due' })).toBe(0);
     expect(of('outbox_messages', { state: 'dead' })).toBe(1);
+    expect(of('outbox_relays', { state: 'working' })).toBe(1);
+    expect(of('outbox_relays', { state: 'idle' })).toBe(0);
+    expect(of('outbox_lanes', { state: 'worked' })).toBe(16);
+    expect(of('outbox_lanes', { state: 'free' })).toBe(0);
     expect(of('outbox_lag_seconds')).toBe(0);
     expect(of('outbox_broker_connected', { connection: 'publisher' })).toBe(1);
     expect(of('outbox_broker_blocked', { connection: 'publisher' })).toBe(0);
     expect(of('inbox_consumer_active', { consumer })).toBe(1);
+    // What the broker tells of its queues may be ten seconds old.
+    await eventually(
+      async () => (await scrape(registry)).value('inbox_dead_letter_messages', { consumer }) === 4 + 3,
+    );
   });
 
   test('have every metric of the list, also before anything happened, and in OpenMetrics', async () => {
@@ -170,7 +181,15 @@ describe('the numbers that Prometheus gets', () => {
     await eventually(async () => ((await scrape(registry)).value('outbox_lag_seconds') ?? 0) > 0);
     const { value } = await scrape(registry);
     expect(value('outbox_messages', { state: 'pending' })).toBe(1);
+    expect(value('outbox_messages', { state: 'due' })).toBe(1);
     expect(value('outbox_relay_paused')).toBe(1);
+    await eventually(async () => {
+      const seen = await scrape(registry);
+      return (
+        seen.value('outbox_relays', { state: 'idle' }) === 1 &&
+        seen.value('outbox_lanes', { state: 'free' }) === 16
+      );
+    });
     app.relay.resume();
     await eventually(async () => (await scrape(registry)).value('outbox_relay_paused') === 0);
   });
@@ -272,6 +291,7 @@ describe('the numbers that Prometheus gets', () => {
     [{ types: -1 }, 'types must be a list of types, or an integer from 0 to 10000, got -1'],
     [{ types: [1] as never }, 'types must be'],
     [{ table: 'yes' as never }, 'table must be true or false, got "yes"'],
+    [{ deadLetters: 1 as never }, 'deadLetters must be true or false, got 1'],
     [{ timeout: 'soon' as never }, 'timeout must be a duration of at least 1ms, got "soon"'],
   ])('are refused with wrong options: %j', async (options, message) => {
     await expect(start({}, options)).rejects.toThrow(message);

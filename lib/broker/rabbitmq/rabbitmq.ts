@@ -5,6 +5,7 @@ import type { Topology } from './definitions.js';
 import { RabbitConnection } from './connection.js';
 import { RabbitDeadLetterQueues } from './dead-letters/rabbit-dead-letter-queues.js';
 import { GuardedPublisher } from './guarded-publisher.js';
+import { deadLetterQueue } from './names.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
 import { isRefusal } from './refusal.js';
@@ -109,6 +110,11 @@ export class RabbitMq {
   async lookAt(queue: string): Promise<{ messages: number; consumers: number } | undefined> {
     if (!this.consuming.connected) return undefined;
     return this.consumingTopology.lookAt(queue).catch(() => undefined);
+  }
+
+  /** How many messages a queue's dead-letter queue holds; `undefined` when nobody can tell. */
+  async countDeadLetters(queue: string): Promise<number | undefined> {
+    return (await this.lookAt(deadLetterQueue(queue)))?.messages;
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,8 @@ export interface MetricDefinition {
 
 /** The boundaries that OpenTelemetry's conventions advise for messaging, in seconds. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** Of what may wait for a broker that is away. */
+const LONG_SECONDS = [...SECONDS, 30, 60, 300, 900, 3_600];
 const EVENTS = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
 const counter = (
@@ -40,15 +42,8 @@ const histogram = (
   unit: string,
   labels: readonly Label[],
   help: string,
-): MetricDefinition => ({
-  name,
-  otelName,
-  kind: 'histogram',
-  unit,
-  labels,
-  help,
-  buckets: unit === 's' ? SECONDS : EVENTS,
-});
+  buckets: readonly number[] = SECONDS,
+): MetricDefinition => ({ name, otelName, kind: 'histogram', unit, labels, help, buckets });
 
 /**
  * Every metric, by what the code calls it. Where OpenTelemetry's conventions have a name for one, it bears that there.
@@ -143,12 +138,21 @@ export const HISTOGRAMS = {
     [],
     'From handing a batch to the broker until its outcomes are on record',
   ),
+  publishLag: histogram(
+    'outbox_publish_lag_seconds',
+    'outbox.publish.lag',
+    's',
+    [],
+    'From the emission of an event (its delay included, if it has one) until it is published and settled',
+    LONG_SECONDS,
+  ),
   batchSize: histogram(
     'outbox_relay_batch_size',
     'outbox.relay.batch_size',
     '{event}',
     [],
     'Events settled at once',
+    EVENTS,
   ),
   handlerDuration: histogram(
     'inbox_process_duration_seconds',
@@ -173,6 +177,20 @@ export const GAUGES = {
     '{event}',
     ['state'],
     'Events in the outbox by state. Counting stops at a limit',
+  ),
+  relays: gauge(
+    'outbox_relays',
+    'outbox.relays',
+    '{relay}',
+    ['state'],
+    'Relays of all processes: those that work lanes, and those that stand by',
+  ),
+  lanes: gauge(
+    'outbox_lanes',
+    'outbox.lanes',
+    '{lane}',
+    ['state'],
+    'Shares of the keys: those that a relay works, and those that none does',
   ),
   inFlight: gauge(
     'outbox_in_flight_messages',
@@ -215,6 +233,13 @@ export const GAUGES = {
     '1',
     ['connection'],
     '1 while the broker blocks publishing, as it does when it is short of memory or disk',
+  ),
+  deadLetters: gauge(
+    'inbox_dead_letter_messages',
+    'inbox.dead_letter.messages',
+    '{message}',
+    ['consumer'],
+    'Messages on the dead-letter queue of a queue that this process consumes',
   ),
   consuming: gauge(
     'inbox_consumer_active',

@@ -7,7 +7,9 @@ import type { Labels, Point } from './series.js';
 export interface GaugeSettings {
   /** Whether to ask the database for what is in the table. */
   readonly table: boolean;
-  /** Milliseconds to wait for it. */
+  /** Whether to ask the broker for what is on the dead-letter queues. */
+  readonly deadLetters: boolean;
+  /** Milliseconds to wait for either. */
   readonly timeout: number;
 }
 
@@ -33,14 +35,22 @@ export async function readGauges(
   state: RelayState,
   settings: GaugeSettings,
 ): Promise<Gauge[]> {
-  const answer = settings.table ? await within(settings.timeout, outbox.stats()) : undefined;
-  const stats = answer && 'value' in answer ? answer.value : undefined;
+  const [stats, deadLetters] = await Promise.all([
+    settings.table ? inTime(settings.timeout, outbox.stats()) : undefined,
+    settings.deadLetters ? inTime(settings.timeout, outbox.deadLetters()) : undefined,
+  ]);
   return [
-    ...(stats ? tableGauges(stats) : []),
+    ...(stats ? tableGauges(stats, outbox.lanes) : []),
     ...(outbox.relays ? relayGauges(state, stats) : []),
     ...linkGauges(outbox),
     consumerGauge(outbox),
+    ...(deadLetters ? [deadLetterGauge(deadLetters)] : []),
   ];
+}
+
+async function inTime<T>(timeout: number, asked: Promise<T>): Promise<T | undefined> {
+  const answer = await within(timeout, asked);
+  return 'value' in answer ? answer.value : undefined;
 }
 
 type Value = [value: number, labels?: Labels];
@@ -52,13 +62,19 @@ const gauge = (definition: MetricDefinition, ...values: readonly Value[]): Gauge
 
 const value = (is: boolean, labels?: Labels): Value => [is ? 1 : 0, labels];
 
-function tableGauges({ pending, retrying, dead, lag }: RelayStats): Gauge[] {
-  const states = Object.entries({ pending, retrying, dead });
+function tableGauges({ pending, due, retrying, dead, lag, owners }: RelayStats, lanes: number): Gauge[] {
+  const working = owners.filter((owner) => owner.lanes.length > 0);
+  const worked = new Set(working.flatMap((owner) => owner.lanes)).size;
   return [
-    gauge(GAUGES.messages, ...states.map(([state, count]): Value => [count, { state }])),
+    byState(GAUGES.messages, { pending, due, retrying, dead }),
     gauge(GAUGES.lag, [lag / 1_000]),
+    byState(GAUGES.relays, { working: working.length, idle: owners.length - working.length }),
+    byState(GAUGES.lanes, { worked, free: lanes - worked }),
   ];
 }
+
+const byState = (definition: MetricDefinition, counts: Readonly<Record<string, number>>): Gauge =>
+  gauge(definition, ...Object.entries(counts).map(([state, count]): Value => [count, { state }]));
 
 function relayGauges(
   { lastSuccess, breakerOpen, paused }: RelayState,
@@ -84,3 +100,6 @@ function linkGauges({ links }: ObservedOutbox): Gauge[] {
 
 const consumerGauge = ({ consumers }: ObservedOutbox): Gauge =>
   gauge(GAUGES.consuming, ...consumers.map(({ queue, consuming }) => value(consuming, { consumer: queue })));
+
+const deadLetterGauge = (counts: ReadonlyMap<string, number>): Gauge =>
+  gauge(GAUGES.deadLetters, ...[...counts].map(([consumer, count]): Value => [count, { consumer }]));

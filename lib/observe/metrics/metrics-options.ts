@@ -10,23 +10,34 @@ export interface MetricsOptions {
    */
   types?: readonly string[] | number;
   /**
-   * Whether to show what is in the table (`outbox_messages`, `outbox_lag_seconds`), which takes a query. Each process
-   * that does shows the same numbers. Default: in processes that relay.
+   * Whether to show what is in the table, and who relays (`outbox_messages`, `outbox_lag_seconds`, `outbox_relays`,
+   * `outbox_lanes`), which takes a query. Each process that does shows the same numbers. Default: in processes that relay.
    */
   table?: boolean;
-  /** How long a scrape waits for that query. Default `'2s'`. */
+  /**
+   * Whether to ask the broker how many messages are on the dead-letter queues of the process's handlers
+   * (`inbox_dead_letter_messages`), at most every ten seconds. Default `true`.
+   */
+  deadLetters?: boolean;
+  /** How long a scrape waits for either. Default `'2s'`. */
   timeout?: Duration;
 }
 
 /** @throws {InvalidOptionError} naming the option and the value it got */
 export function metricsSettings(
-  { types = 100, table, timeout = '2s' }: MetricsOptions,
+  { types = 100, table, deadLetters = true, timeout = '2s' }: MetricsOptions,
   outbox: Pick<ObservedOutbox, 'relays'>,
 ): MetricsSettings {
   const checks = new OptionChecks();
   checks.that('types', types, isTypes(types), 'a list of types, or an integer from 0 to 10000');
   checks.that('table', table, table === undefined || typeof table === 'boolean', 'true or false');
-  const settings = { types, table: table ?? outbox.relays, timeout: checks.duration('timeout', timeout, 1) };
+  checks.that('deadLetters', deadLetters, typeof deadLetters === 'boolean', 'true or false');
+  const settings = {
+    types,
+    table: table ?? outbox.relays,
+    deadLetters,
+    timeout: checks.duration('timeout', timeout, 1),
+  };
   checks.done();
   return settings;
 }

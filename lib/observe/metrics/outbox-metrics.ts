@@ -64,8 +64,12 @@ export class OutboxMetrics {
   private followRelay(): void {
     const { counters, histograms, state } = this;
     this.on('published', ({ events }) => {
+      const now = Date.now();
       this.countTypes(counters.published, events);
-      state.lastSuccess = Date.now() / 1_000;
+      // By the database's clock and ours, which may differ: no event was published before it was emitted.
+      for (const { occurredAt } of events)
+        histograms.publishLag.record(Math.max(0, now - occurredAt) / 1_000);
+      state.lastSuccess = now / 1_000;
     });
     this.on('unroutable', ({ events }) => this.countTypes(counters.unroutable, events));
     this.on('publish-failed', ({ events }) => {
