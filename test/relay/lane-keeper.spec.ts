@@ -8,23 +8,26 @@ const LANES = 4;
 const announcement = { ...SETTINGS.announcement, lanes: LANES };
 const all = [0, 1, 2, 3];
 
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
 /** A keeper of four lanes, and what it says of them. */
-function sit() {
+function sit(idleTimeout = 60_000) {
   const said: string[] = [];
   let told = 0;
   let census: RelayCensus = { shares: [0], free: all };
   let lose: (error: Error) => void = () => undefined;
   let isClear = true;
+  let counted = Promise.resolve();
   const seat: RelaySeat = {
     take: () => Promise.resolve(),
     hold: (lanes) => Promise.resolve([...lanes]),
     giveBack: (count) => Promise.resolve(void said.push(`gave back ${count}`)),
-    census: () => Promise.resolve(census),
+    census: () => counted.then(() => census),
     announce: () => Promise.resolve(void told++),
     leave: (gone = true) => Promise.resolve(void said.push(gone ? 'left' : 'stood up')),
     onLost: (listener) => (lose = listener),
   };
-  const keeper = new LaneKeeper({ openSeat: () => seat }, announcement, 60_000, {
+  const keeper = new LaneKeeper({ openSeat: () => seat }, announcement, idleTimeout, {
     gained: (lanes) => said.push(`gained ${lanes.length}`),
     release: (lanes: LaneSet) => said.push(`released ${lanes.size}`),
     isClear: () => isClear,
@@ -37,6 +40,7 @@ function sit() {
     told: () => told,
     others: (shares: number[], free: number[] = []) => (census = { shares, free }),
     busy: (yes: boolean) => (isClear = !yes),
+    countWhen: (when: Promise<void>) => (counted = when),
     lose: () => lose(new Error('gone')),
   };
 }
@@ -71,6 +75,8 @@ test('releases each lane once, also when it stands up while some are about to be
   busy(true);
   await keeper.sit();
   const standing = keeper.leave();
+  await pause(100);
+  expect(said).toEqual(['gained 4', 'released 2', 'released 2']);
   busy(false);
   await standing;
   expect(said).toEqual(['gained 4', 'released 2', 'released 2', 'left']);
@@ -82,6 +88,8 @@ test('loses all of its lanes with its seat', async () => {
   await keeper.sit();
   lose();
   expect(said).toEqual(['gained 4', 'lost 4']);
+  expect(keeper.lanes.size).toBe(0);
+  expect(keeper.isProven).toBe(false);
   await keeper.leave();
   expect(said.at(-1)).toBe('left');
 });
@@ -99,4 +107,21 @@ test('stands by without a lane, tells so once in a while, and sits down again', 
   expect(keeper.lanes.size).toBe(4);
   await keeper.leave();
   expect(said.at(-1)).toBe('left');
+});
+
+test('believes that its lanes are its own only for half the time the database would wait for a frozen process', async () => {
+  const { keeper } = sit(200);
+  await keeper.sit();
+  expect(keeper.isProven).toBe(true);
+  await pause(110);
+  expect(keeper.isProven).toBe(false);
+  await keeper.sit();
+  expect(keeper.isProven).toBe(true);
+});
+
+test('counts that time from its question, not from the answer, which may have waited for a process that was frozen', async () => {
+  const { keeper, countWhen } = sit(200);
+  countWhen(pause(120));
+  await keeper.sit();
+  expect(keeper.isProven).toBe(false);
 });

@@ -117,6 +117,89 @@ describe('a relay whose broker goes and comes back', () => {
   });
 });
 
+describe('a relay that gets no answer for an event', () => {
+  /** Answers of which a test decides when they come. */
+  function answering(publisher: FakePublisher) {
+    const answers = new Map<string, (outcome: PublishOutcome) => void>();
+    publisher.answer = (events) =>
+      Promise.all(events.map(({ id }) => new Promise<PublishOutcome>((resolve) => answers.set(id, resolve))));
+    return (id: string, outcome: PublishOutcome) => answers.get(id)?.(outcome);
+  }
+
+  test('reads it again by itself, although the broker was there all the time', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const answer = answering(publisher);
+    store.add(1, 2);
+    start(store, publisher);
+    await until(() => publisher.published.length === 1);
+    answer('1', LOST);
+    await until(() => publisher.published.length === 2);
+    answer('1', CONFIRMED);
+    await until(() => publisher.published.length === 3);
+    answer('2', CONFIRMED);
+    await until(() => Object.values(store.states()).every((state) => state === 'published'));
+    expect(publisher.published).toEqual(['1', '1', '2']);
+  });
+
+  test('reads and publishes nothing more until it knows of all that are on their way', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const answers = ['a', 'b'].map(() => gate<PublishOutcome[]>());
+    publisher.answer = ([event]) =>
+      event?.key === 'a'
+        ? answers[0]!.opened
+        : event?.key === 'b'
+          ? answers[1]!.opened
+          : Promise.resolve([CONFIRMED]);
+    store.addOf('a', 1);
+    store.addOf('b', 2);
+    // In memory, but the window is full.
+    store.addOf('c', 3);
+    start(store, publisher, { batchSize: 1, window: 2 });
+    await until(() => publisher.published.length === 2 && store.reads >= 3);
+    await quiet();
+    // In the table only: in a new read it would pass the one of its key that is given up.
+    store.addOf('a', 4);
+    publisher.answer = (events) => Promise.resolve(events.map(() => CONFIRMED));
+    answers[0]!.open([LOST]);
+    relay?.wake();
+    await quiet();
+    expect(publisher.published).toEqual(['1', '2']);
+    answers[1]!.open([CONFIRMED]);
+    await until(() => Object.values(store.states()).every((state) => state === 'published'));
+    expect(publisher.published.filter((id) => id !== '3')).toEqual(['1', '2', '1', '4']);
+    expect(publisher.published.filter((id) => id === '3')).toHaveLength(1);
+  });
+});
+
+describe('a relay that has not heard of its lanes for a while', () => {
+  test('publishes nothing: it may have been frozen, and the lanes be in other hands', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const frozen = gate();
+    let asked = 0;
+    const openSeat = store.openSeat.bind(store);
+    store.openSeat = () => ({
+      ...openSeat(),
+      census: async () => {
+        if (++asked > 1) await frozen.opened;
+        return { shares: [0], free: [0] };
+      },
+    });
+    store.add(1);
+    start(store, publisher, { idleTimeout: 100 });
+    await until(() => publisher.published.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    store.add(2);
+    relay?.wake();
+    await quiet();
+    expect(publisher.published).toEqual(['1']);
+    frozen.open();
+    await until(() => publisher.published.length === 2);
+  });
+});
+
 describe('a relay of which an event was refused', () => {
   test('holds back its key in what it has read already, until the failure is on record, and goes on in order', async () => {
     const store = new FakeStore();

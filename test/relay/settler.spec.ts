@@ -50,3 +50,15 @@ test('keeps what could not be recorded, and records it with what has come since'
   await afterPatience();
   expect(recorded).toEqual([['1', '2']]);
 });
+
+test('tries again by itself, after as long as it is told', async () => {
+  let tries = 0;
+  const { settler, recorded } = start(() =>
+    ++tries < 3 ? Promise.reject(new Error('away')) : Promise.resolve(),
+  );
+  settler.add(published('1'));
+  await settler.flush();
+  await afterPatience();
+  expect(tries).toBe(3);
+  expect(recorded).toEqual([['1']]);
+});
