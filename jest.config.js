@@ -15,7 +15,8 @@ export default {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: '<rootDir>/tsconfig.json' }] },
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
-  testTimeout: 60_000,
+  testTimeout: 120_000,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // A worker keeps the modules of every file it has run; it begins anew before it runs out of memory.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1500MB',

@@ -136,14 +136,14 @@ describe('GET /health', () => {
 
   test('answers 200 "degraded" while the broker blocks publishing', async () => {
     const { emit } = await start();
-    await broker.ctl('set_vm_memory_high_watermark', '0');
+    await broker.alarm(true);
     await emit('order.placed');
     const { code, outbox } = await eventually(async () => {
       const answer = await ask();
       return answer.status === 'degraded' && answer;
     });
     expect([code, outbox.reasons]).toEqual([200, ['the broker has blocked us (publisher)']]);
-    await broker.ctl('set_vm_memory_high_watermark', '0.4');
+    await broker.alarm(false);
     await eventually(async () => (await ask()).status === 'ok');
   });
 

@@ -40,7 +40,7 @@ function sit(idleTimeout = 60_000) {
     told: () => told,
     others: (shares: number[], free: number[] = []) => (census = { shares, free }),
     busy: (yes: boolean) => (isClear = !yes),
-    countWhen: (when: Promise<void>) => (counted = when),
+    countWhen: (when: Promise<void>) => void (counted = when),
     lose: () => lose(new Error('gone')),
   };
 }

@@ -106,7 +106,7 @@ describe('a broker in trouble', () => {
     });
     const ids = await stage.emit(events(300, { keys: 7 }));
     await stage.settled();
-    await node.ctl('set_vm_memory_high_watermark', '0');
+    await node.alarm(true);
     try {
       const blocked = events(500, { keys: 7 }).map((event, index) => ({ ...event, payload: 301 + index }));
       ids.push(...(await stage.emit(blocked)));
@@ -119,7 +119,7 @@ describe('a broker in trouble', () => {
       expect((await relay.relay.stats()).inFlight).toBeLessThanOrEqual(100);
       expect((await stage.rows()).filter(({ attempts }) => attempts > 0)).toEqual([]);
     } finally {
-      await node.ctl('set_vm_memory_high_watermark', '0.4');
+      await node.alarm(false);
     }
     await stage.settled(40_000);
     expect(await stage.waiting()).toBe(ids.length);

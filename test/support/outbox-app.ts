@@ -169,7 +169,7 @@ export function outboxOptions(playground: Playground, options: Partial<OutboxOpt
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
 
 /** Resolves with what `look` returns once it is truthy. For outcomes only; signals are awaited, not looked for. */
-export async function eventually<T>(look: () => T | Promise<T>, timeout = 20_000): Promise<Truthy<T>> {
+export async function eventually<T>(look: () => T | Promise<T>, timeout = 30_000): Promise<Truthy<T>> {
   const deadline = Date.now() + timeout;
   for (;;) {
     const seen = await look();

@@ -63,8 +63,8 @@ const outages = (rabbit, seconds) => [
   {
     kind: 'memory alarm',
     seconds: seconds / 2,
-    begin: () => rabbit.ctl('set_vm_memory_high_watermark', '0'),
-    end: () => rabbit.ctl('set_vm_memory_high_watermark', '0.4'),
+    begin: () => rabbit.alarm(true),
+    end: () => rabbit.alarm(false),
   },
 ];
 

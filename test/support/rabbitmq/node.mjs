@@ -80,7 +80,20 @@ export class RabbitMqNode {
    * queue can be gone, and a quorum queue without a leader, when a kill comes within 2 s of its declaration.
    */
   async flush() {
-    await this.ctl('eval', 'ok = mnesia:sync_log(), [ok = dets:sync(Table) || Table <- dets:all()].');
+    await this.eval('ok = mnesia:sync_log(), [ok = dets:sync(Table) || Table <- dets:all()].');
+  }
+
+  /** An alarm over memory blocks whoever publishes, until it ends. */
+  async alarm(on) {
+    await this.eval(`vm_memory_monitor:set_vm_memory_high_watermark(${on ? '0.000001' : '0.6'}).`);
+  }
+
+  /** Such as `running`, `blocked`, of each connection. */
+  async connectionStates() {
+    const states = await this.eval(
+      '[atom_to_list(S) || [{state, S}] <- rabbit_networking:connection_info_all([state])].',
+    );
+    return [...states.matchAll(/"([a-z]+)"/g)].map(([, state]) => state);
   }
 
   async restart() {
@@ -91,6 +104,23 @@ export class RabbitMqNode {
   /** `rabbitmqctl` on this node; gives what it printed. */
   ctl(...args) {
     return this.tool('rabbitmqctl', ...args);
+  }
+
+  /** Erlang, evaluated on this node; gives the value. `rabbitmqctl` takes more than a second of CPU time to start. */
+  async eval(expressions) {
+    const options = { cwd: this.#parts.directory, env: environment(this.#parts) };
+    const asked = exec('erl_call', ['-sname', this.nodeName, '-r', '-e'], options);
+    asked.child.stdin.on('error', () => undefined);
+    asked.child.stdin.end(`${expressions}\n`);
+    try {
+      const { stdout } = await asked;
+      const value = /^\{ok, ([^]*)\}$/.exec(stdout)?.[1];
+      if (value === undefined) throw new Error(`${expressions} failed on ${this.nodeName}: ${stdout}`);
+      return value;
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+      return this.ctl('eval', expressions);
+    }
   }
 
   /** Any of RabbitMQ's command line tools on this node: `rabbitmq-diagnostics`, `rabbitmq-queues`, … */
@@ -106,11 +136,11 @@ export class RabbitMqNode {
 
   /** The broker ends, its Erlang machine goes on: clients see what they see in a restart, only faster. */
   async stopApp() {
-    await this.ctl('stop_app');
+    await this.eval('ok = rabbit:stop().');
   }
 
   async startApp() {
-    await this.ctl('start_app');
+    await this.eval('ok = rabbit:start().');
   }
 
   /** Ends the node and its epmd, and removes their files. */
