@@ -112,6 +112,23 @@ describe('kill -9', () => {
     expect(heir.relay.counts.published).toBe(50);
   });
 
+  test('of nobody, but a relay is frozen: another takes over when the database has waited for it, and nothing is published by both', async () => {
+    const options = { relay: { pollInterval: 50, publishTimeout: 1_000 } };
+    const frozen = await stage.process(options);
+    const ids = await stage.emit(events(50, { keys: 10 }));
+    await stage.settled();
+    frozen.freeze();
+    const heir = await stage.relay(options);
+    ids.push(...(await stage.emit(events(50, { keys: 10 }))));
+    await stage.settled();
+    expect(heir.relay.counts.published).toBe(50);
+    frozen.goOn();
+    ids.push(...(await frozen.emit(events(50, { keys: 10 }))));
+    await stage.settled();
+    const times = await timesReceived();
+    expect(ids.map((id) => times.get(id))).toEqual(Array(150).fill(1));
+  });
+
   /** SHARE conflicts with the UPDATE of a settle, not with reading; nor can anything be emitted. */
   async function lockAgainstSettling() {
     const client = new pg.Client({ connectionString: stage.playground.databaseUrl });

@@ -66,6 +66,16 @@ export class OutboxProcess {
     await this.ended();
   }
 
+  /** Stops it in the middle of whatever it does, until it is told to go on: `SIGSTOP`. */
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  /** `SIGCONT`. */
+  goOn(): void {
+    this.child.kill('SIGCONT');
+  }
+
   /** Resolves to the exit code. */
   async ended(): Promise<number | null> {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');

@@ -213,8 +213,8 @@ describe('the shop in three processes', () => {
   });
 
   test('keeps an order pending without a relay, in its queues without a worker, and loses it never', async () => {
-    await (await start('worker')).stop();
-    const api = await start('api');
+    const [worker, api] = await Promise.all([start('worker'), start('api')]);
+    await worker.stop();
     const live = await LiveStream.open(api.url);
     const order = await place(api);
     const waiting = await live.until((snapshot) => rowOf(snapshot, order) !== undefined);
@@ -230,8 +230,7 @@ describe('the shop in three processes', () => {
   });
 
   test('keeps an event until there is a queue for it, and say why it waits', async () => {
-    const api = await start('api');
-    await start('relay');
+    const [api] = await Promise.all([start('api'), start('relay')]);
     const live = await LiveStream.open(api.url);
     const order = await place(api);
     const refused = await live.until((snapshot) => (rowOf(snapshot, order)?.attempts ?? 0) > 0);
