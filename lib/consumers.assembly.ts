@@ -4,6 +4,7 @@ import type { EventSubscriber } from './broker/subscriber.js';
 import { Consumers } from './consume/consumers.js';
 import { InboxRoom } from './consume/inbox-room.js';
 import { ParkingRoom } from './consume/order/parking-room.js';
+import { PartitionTurns } from './consume/order/partition-turns.js';
 import { MessageReader } from './consume/payload/message-reader.js';
 import { Pipelines } from './consume/pipelines.js';
 import type { AmbientTransaction } from './emit/ambient-transaction.js';
@@ -13,6 +14,7 @@ import type { Lifecycle } from './lifecycle/lifecycle.js';
 import type { TracingSlot } from './lifecycle/tracing.js';
 import { Job, type JobRegistry } from './relay/jobs.js';
 import { createPruner } from './relay/pruner.js';
+import { PostgresConsumerRegistry } from './store/postgres/postgres-consumer-registry.js';
 import { PostgresInbox } from './store/postgres/postgres-inbox.js';
 import { PostgresParking } from './store/postgres/postgres-parking.js';
 import type { Tables } from './store/postgres/tables.js';
@@ -20,6 +22,9 @@ import type { Tables } from './store/postgres/tables.js';
 /** Names of jobs in `SchedulerRegistry`. */
 const PRUNE_INBOX_JOB = 'outbox.prune-inbox';
 const WAKE_PARKED_JOB = 'outbox.wake-parked';
+const SHARE_PARTITIONS_JOB = 'outbox.share-partitions';
+/** Milliseconds between looks at whether this process has more than its share of partitions. */
+const SHARE_INTERVAL = 5_000;
 /** Milliseconds between looks for parked events whose reminder got lost. */
 const SWEEP_INTERVAL = 60_000;
 
@@ -43,6 +48,7 @@ export function consumersOf(parts: ConsumingParts): Consumers {
   const { subscriber, codecs, tracking, lifecycle, tracing, dataSource, tables, logger } = parts;
   const inbox = inboxRoom(parts);
   const parking = new PostgresParking(dataSource, tables);
+  const registeredConsumers = new PostgresConsumerRegistry(dataSource, tables);
   const pipelines = new Pipelines(
     subscriber,
     new MessageReader(codecs),
@@ -53,13 +59,14 @@ export function consumersOf(parts: ConsumingParts): Consumers {
     tracing,
     logger,
   );
-  const job = (sweep: () => Promise<void>) =>
-    new Job(WAKE_PARKED_JOB, () => SWEEP_INTERVAL, sweep, parts.registry);
+  const job = (name: string, interval: number) => (run: () => Promise<void>) =>
+    new Job(name, () => interval, run, parts.registry);
   return new Consumers(
     subscriber,
     pipelines,
     inbox,
-    new ParkingRoom(parking, subscriber, job, logger),
+    new ParkingRoom(parking, subscriber, job(WAKE_PARKED_JOB, SWEEP_INTERVAL), logger),
+    new PartitionTurns(registeredConsumers, job(SHARE_PARTITIONS_JOB, SHARE_INTERVAL), logger),
     logger,
   );
 }

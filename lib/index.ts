@@ -128,6 +128,8 @@ export { InvalidOptionError } from './errors/invalid-option.error.js';
 export { PayloadTooLargeError } from './errors/payload-too-large.error.js';
 export { PublishRefusedError } from './errors/publish-refused.error.js';
 export { SchemaOutdatedError } from './errors/schema-outdated.error.js';
+export { PartitionsChangedError } from './errors/partitions-changed.error.js';
+export { PluginMissingError } from './errors/plugin-missing.error.js';
 export { TopologyForbiddenError } from './errors/topology-forbidden.error.js';
 export { TopologyMismatchError, type TopologyMismatch } from './errors/topology-mismatch.error.js';
 export { TopologyMissingError } from './errors/topology-missing.error.js';

@@ -52,7 +52,7 @@ export interface DeadLetterQueues {
    * Reminds the handler of keys that wait no more for a dead event. Never rejects: what waits is found without it, within
    * two minutes.
    */
-  remind(where: string, keys: readonly string[]): Promise<void>;
+  remind(keys: ReadonlyArray<{ readonly consumer: string; readonly key: string }>): Promise<void>;
 
   /** Deletes all that is there, unseen. Resolves to how many. */
   purge(where: string, signal?: AbortSignal): Promise<number>;

@@ -76,11 +76,25 @@ export interface SubscriptionRequest {
    * dead letter goes to the dead letters of that name.
    */
   readonly broadcast?: string | undefined;
+  /** For one of the queues that a handler's events are spread over by their keys. */
+  readonly partition?: Partition | undefined;
+}
+
+export interface Partition {
+  /** The name that its queues have in common. */
+  readonly of: string;
+  /** From 1. */
+  readonly number: number;
+  readonly count: number;
 }
 
 /** The name by which a queue's dead letters, metrics and traces are known. */
-export const commonName = ({ queue, broadcast }: Pick<SubscriptionRequest, 'queue' | 'broadcast'>): string =>
-  broadcast ?? queue;
+export const commonName = ({
+  queue,
+  broadcast,
+  partition,
+}: Pick<SubscriptionRequest, 'queue' | 'broadcast' | 'partition'>): string =>
+  broadcast ?? partition?.of ?? queue;
 
 export interface Subscription {
   /** `false` while the consumer is lost or paused, and after it was cancelled. */

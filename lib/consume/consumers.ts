@@ -6,6 +6,7 @@ import { assertRemembered } from './handler-checks.js';
 import { handlerQueues, type Handler, type HandlerQueue } from './handler.js';
 import type { InboxRoom } from './inbox-room.js';
 import type { ParkingRoom } from './order/parking-room.js';
+import type { PartitionTurns } from './order/partition-turns.js';
 import type { Pipelines } from './pipelines.js';
 import { QueueConsumer, requestFor } from './queue-consumer.js';
 
@@ -34,6 +35,7 @@ export class Consumers {
     private readonly inbox: InboxRoom,
     /** Of the keys of ordered handlers that wait. */
     readonly parking: ParkingRoom,
+    private readonly turns: PartitionTurns,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
     inbox.gate.listen({
@@ -42,14 +44,10 @@ export class Consumers {
     });
   }
 
+  /** Of partitions, one for all of them. */
   get states(): readonly ConsumerState[] {
-    return this.consumers.map(({ queue, consuming, paused, running }) => ({
-      queue: queue.commonName,
-      handlers: queue.handlers.map(({ name }) => name),
-      consuming,
-      paused,
-      running,
-    }));
+    const names = [...new Set(this.consumers.map(({ queue }) => queue.commonName))];
+    return names.map((name) => stateOf(this.consumers.filter(({ queue }) => queue.commonName === name)));
   }
 
   /** Those of a queue, or of a handler by its name, `Class.method`; all without one. */
@@ -75,12 +73,14 @@ export class Consumers {
     if (handlers.some(({ inbox }) => inbox)) this.inbox.open();
     this.parking.open(queues);
     for (const queue of queues) if (!this.cancelled) await this.consume(queue);
-    if (queues.length > 0) this.logger.log(`Consuming ${queues.map(({ name }) => name).join(', ')}`);
+    if (!this.cancelled) this.turns.open(this.consumers);
+    if (queues.length > 0) this.logger.log(`Consuming ${describe(queues)}`);
   }
 
   /** Nothing new is started from here on. */
   async cancel(): Promise<void> {
     this.cancelled = true;
+    this.turns.close();
     await Promise.all(this.consumers.map((consumer) => consumer.cancel()));
   }
 
@@ -123,4 +123,23 @@ export class Consumers {
       consumer.pause('database').catch((error: unknown) => this.logger.error(error));
     }
   }
+}
+
+function stateOf(consumers: readonly QueueConsumer[]): ConsumerState {
+  const { queue } = consumers[0] as QueueConsumer;
+  return {
+    queue: queue.commonName,
+    handlers: queue.handlers.map(({ name }) => name),
+    consuming: consumers.every(({ consuming }) => consuming),
+    paused: consumers.some(({ paused }) => paused),
+    running: consumers.reduce((sum, { running }) => sum + running, 0),
+  };
+}
+
+function describe(queues: readonly HandlerQueue[]): string {
+  const first = queues.filter(({ partition }) => (partition?.number ?? 1) === 1);
+  const names = first.map(({ name, partition }) =>
+    partition ? `${partition.of} (${partition.count} partitions)` : name,
+  );
+  return names.join(', ');
 }

@@ -6,6 +6,7 @@ import { resolveInbox, type HandlerInbox } from '../options/inbox.js';
 import { resolveRetry } from '../options/retry.js';
 import { handlerTimeout, queueExpiration } from '../options/schema.js';
 import { durationText, type Duration } from '../policy/duration.js';
+import { MOST_PARTITIONS, partitionName } from '../policy/partitions.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { Handler } from './handler.js';
 import type { OnEventOptions } from './on-event.decorator.js';
@@ -35,6 +36,7 @@ export const HANDLER_OPTIONS: ReadonlySet<string> = new Set<keyof OnEventOptions
   'broadcast',
   'ordered',
   'onDead',
+  'partitions',
   'exchange',
   'outbox',
 ]);
@@ -140,8 +142,9 @@ export function retry(handler: string, options: Parameters<typeof resolveRetry>[
 
 export function order(
   handler: string,
-  { ordered, onDead = 'park', broadcast, batch }: OnEventOptions,
-): Pick<Handler, 'ordered' | 'onDead'> {
+  queue: string,
+  { ordered, onDead = 'park', partitions, broadcast, batch }: OnEventOptions,
+): Pick<Handler, 'ordered' | 'onDead' | 'partitions'> {
   const wrong = (what: string) => new InvalidHandlerError(handler, what);
   const isOrdered = flag(handler, 'ordered', ordered);
   if (onDead !== 'park' && onDead !== 'continue')
@@ -153,14 +156,23 @@ export function order(
     );
   if (isOrdered && batch)
     throw wrong('ordered and batch do not go together: events of a key are handled one after the other.');
-  return { ordered: isOrdered, onDead };
+  if (partitions !== undefined) {
+    if (!Number.isInteger(partitions) || partitions < 1 || partitions > MOST_PARTITIONS)
+      throw wrong(
+        `partitions must be an integer from 1 to ${MOST_PARTITIONS}, got ${describeValue(partitions)}.`,
+      );
+    if (!isOrdered)
+      throw wrong('partitions are for ordered handlers: other queues have all replicas at once.');
+    queueName(handler, partitionName(queue, partitions));
+  }
+  return { ordered: isOrdered, onDead, partitions };
 }
 
 /** It is one queue, so it is of one kind. */
 export function assertAgreeing(handlers: readonly Handler[]): void {
   for (const handler of handlers) {
     const first = handlers.find(({ queue }) => queue === handler.queue) as Handler;
-    const odd = (['expiration', 'exchange', 'broadcast', 'ordered', 'onDead'] as const).find(
+    const odd = (['expiration', 'exchange', 'broadcast', 'ordered', 'onDead', 'partitions'] as const).find(
       (option) => first[option] !== handler[option],
     );
     if (!odd) continue;

@@ -1,4 +1,6 @@
+import type { Partition } from '../broker/subscriber.js';
 import type { HandlerInbox } from '../options/inbox.js';
+import { partitionNames } from '../policy/partitions.js';
 import type { RetryPolicy } from '../policy/retry.js';
 import type { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
@@ -30,6 +32,8 @@ export interface QueueSettings {
   readonly expiration: number | undefined;
   /** Events of one key are handled one after the other, in all processes together. */
   readonly ordered: boolean;
+  /** How many queues its events are spread over by their keys; `undefined` for one that is its alone. */
+  readonly partitions: number | undefined;
   /** What becomes of the key of an ordered event that is dead. */
   readonly onDead: 'park' | 'continue';
   /** Whose messages come here, if not those of the module's exchange. */
@@ -56,11 +60,14 @@ export interface Handler extends QueueSettings {
   readonly batch: HandlerBatch | undefined;
 }
 
-/** A queue and the handlers that share it; no event is for two of them. */
+/** A queue, or a partition, and the handlers that share it; no event is for two of them. */
 export interface HandlerQueue {
   readonly name: string;
   /** By which metrics and traces know it: the same in all processes. */
   readonly commonName: string;
+  /** By which inboxes and handlers know it: the same in all processes that share what is on it, and of all partitions. */
+  readonly consumer: string;
+  readonly partition: Partition | undefined;
   readonly ordered: boolean;
   readonly onDead: 'park' | 'continue';
   readonly handlers: readonly Handler[];
@@ -68,9 +75,15 @@ export interface HandlerQueue {
 
 export function handlerQueues(handlers: readonly Handler[]): HandlerQueue[] {
   const names = [...new Set(handlers.map(({ queue }) => queue))];
-  return names.map((name) => {
+  return names.flatMap((name): HandlerQueue[] => {
     const own = handlers.filter(({ queue }) => queue === name);
-    const { broadcast, ordered, onDead } = own[0] as Handler;
-    return { name, commonName: broadcast ?? name, ordered, onDead, handlers: own };
+    const { broadcast, ordered, onDead, partitions: count } = own[0] as Handler;
+    const queue = { commonName: broadcast ?? name, consumer: name, ordered, onDead, handlers: own };
+    if (count === undefined) return [{ ...queue, name, partition: undefined }];
+    return partitionNames(name, count).map((partition, index) => ({
+      ...queue,
+      name: partition,
+      partition: { of: name, number: index + 1, count },
+    }));
   });
 }

@@ -31,6 +31,12 @@ export interface OnEventOptions {
    */
   onDead?: 'park' | 'continue';
   /**
+   * Of an ordered handler: how many queues its events are spread over by their keys, so that as many replicas can be
+   * active. Up to 64. Needs RabbitMQ's plugin `rabbitmq_consistent_hash_exchange`. Default: one queue, and one replica
+   * at a time.
+   */
+  partitions?: number;
+  /**
    * Calls the method with lists: up to `size` payloads, gathered for `wait`, and an `EventBatch` that can tell which of
    * them failed. What is thrown is the outcome of all of them. Default: one event at a time.
    */

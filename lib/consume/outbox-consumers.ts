@@ -25,7 +25,10 @@ export class OutboxConsumers {
    * @throws {UnknownHandlerError} when this process consumes no such thing
    */
   async pause(handler?: string): Promise<void> {
-    await Promise.all(this.find(handler).map((consumer) => this.pauseOne(consumer)));
+    const pausing = this.find(handler).map((consumer) => ({ consumer, paused: consumer.pause('asked') }));
+    for (const queue of queuesOf(pausing.map(({ consumer }) => consumer)))
+      this.lifecycle.tell('consumer-paused', { queue });
+    await Promise.all(pausing.map(({ paused }) => paused));
   }
 
   /**
@@ -34,10 +37,8 @@ export class OutboxConsumers {
    * @throws {UnknownHandlerError} when this process consumes no such thing
    */
   resume(handler?: string): void {
-    for (const consumer of this.find(handler)) {
-      if (!consumer.resume('asked')) continue;
-      this.lifecycle.tell('consumer-resumed', { queue: consumer.queue.commonName });
-    }
+    const resumed = this.find(handler).filter((consumer) => consumer.resume('asked'));
+    for (const queue of queuesOf(resumed)) this.lifecycle.tell('consumer-resumed', { queue });
   }
 
   /**
@@ -65,12 +66,6 @@ export class OutboxConsumers {
     return skipped.includes(true);
   }
 
-  private async pauseOne(consumer: QueueConsumer): Promise<void> {
-    const pausing = consumer.pause('asked');
-    this.lifecycle.tell('consumer-paused', { queue: consumer.queue.commonName });
-    await pausing;
-  }
-
   private find(handler: string | undefined): readonly QueueConsumer[] {
     const found = this.consumers.find(handler);
     if (handler !== undefined && found.length === 0)
@@ -81,3 +76,7 @@ export class OutboxConsumers {
     return found;
   }
 }
+
+/** The partitions of a queue are one. */
+const queuesOf = (consumers: readonly QueueConsumer[]): Set<string> =>
+  new Set(consumers.map(({ queue }) => queue.commonName));

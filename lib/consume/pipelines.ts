@@ -58,7 +58,7 @@ export class Pipelines {
         ? this.gathering(queue, handler, handler.batch, drain, settler)
         : this.runner(queue, handler, drain),
     );
-    const router = new Router(queue.name, runners);
+    const router = new Router(queue.consumer, runners);
     return new DeliveryPipeline(this.reader, router, this.attempts, settler, teller);
   }
 
@@ -70,9 +70,9 @@ export class Pipelines {
     settler: Settler,
   ): Pipeline {
     const { subscriber, reader, attempts } = this;
-    const { name, onDead } = queue;
+    const { name, consumer, onDead } = queue;
     const runners = queue.handlers.map((handler) => this.runner(queue, handler, drain));
-    const router = new Router(name, runners);
+    const router = new Router(consumer, runners);
     const failed = this.parkingFailed(name);
     const seats = new Seats(name, this.parking, (message) => subscriber.preserve(message), failed);
     const parked = new ParkedRuns(name, reader, router, attempts, teller, drain, subscriber, onDead);
@@ -90,18 +90,18 @@ export class Pipelines {
     );
   }
 
-  private runner({ name }: HandlerQueue, handler: Handler, drain: Drain): HandlerRunner {
-    return new HandlerRunner(handler, name, this.tracking, handler.inbox && this.inbox, drain);
+  private runner({ consumer }: HandlerQueue, handler: Handler, drain: Drain): HandlerRunner {
+    return new HandlerRunner(handler, consumer, this.tracking, handler.inbox && this.inbox, drain);
   }
 
   private gathering(
-    { name }: HandlerQueue,
+    { consumer }: HandlerQueue,
     handler: Handler,
     limits: BatchSize,
     drain: Drain,
     settler: Settler,
   ): Gathering {
-    const runner = new BatchRunner(handler, name, this.tracking, handler.inbox && this.inbox, drain);
+    const runner = new BatchRunner(handler, consumer, this.tracking, handler.inbox && this.inbox, drain);
     const deliveries = new BatchDeliveries(runner, settler, this.tracing);
     return new Gathering(handler, limits, drain, (batch) => deliveries.handle(batch));
   }

@@ -7,8 +7,11 @@ import type { Handler, HandlerQueue } from './handler.js';
 import { InFlight } from './in-flight.js';
 import { RETRY_DELAY } from './outcome.js';
 
-/** Why a queue is not consumed although it could be: somebody asked for it, or the database of the inbox is away. */
-export type PauseReason = 'asked' | 'database';
+/**
+ * Why a queue is not consumed although it could be: somebody asked for it, the database of the inbox is away, or another
+ * replica should have its turn.
+ */
+export type PauseReason = 'asked' | 'database' | 'turn';
 
 /** One queue of this process: takes what is delivered, and knows what of it is under way. */
 export class QueueConsumer {
@@ -17,6 +20,8 @@ export class QueueConsumer {
   /** What was delivered since it last began to consume, and before, as long as some of it is under way. */
   private inFlight = new InFlight();
   private readonly earlier = new Set<InFlight>();
+  private cancelled = false;
+  private hadWork = false;
 
   constructor(
     readonly queue: HandlerQueue,
@@ -61,8 +66,25 @@ export class QueueConsumer {
     return true;
   }
 
+  /** Whether there was something to do since it was last asked. */
+  wasBusy(): boolean {
+    const busy = this.hadWork || this.running > 0;
+    this.hadWork = false;
+    return busy;
+  }
+
+  /** Lets another replica be the active one, in whose absence it is us again. */
+  async giveUpTurn(): Promise<void> {
+    try {
+      await this.pause('turn');
+    } finally {
+      if (!this.cancelled) this.resume('turn');
+    }
+  }
+
   /** Nothing new is started from here on. */
   cancel(): Promise<void> {
+    this.cancelled = true;
     return this.stopWith((subscription) => subscription.cancel());
   }
 
@@ -98,6 +120,7 @@ export class QueueConsumer {
   private async handle(delivery: Delivery): Promise<void> {
     const { inFlight } = this;
     inFlight.began();
+    this.hadWork = true;
     try {
       await this.pipeline.process(delivery);
     } catch (error) {
@@ -109,7 +132,7 @@ export class QueueConsumer {
   }
 }
 
-export function requestFor({ name, handlers }: HandlerQueue): SubscriptionRequest {
+export function requestFor({ name, partition, handlers }: HandlerQueue): SubscriptionRequest {
   const { expiration, exchange, broadcast, ordered } = handlers[0] as Handler;
   return {
     queue: name,
@@ -120,6 +143,7 @@ export function requestFor({ name, handlers }: HandlerQueue): SubscriptionReques
     expiration,
     exchange,
     broadcast,
+    partition,
     singleActive: ordered,
   };
 }

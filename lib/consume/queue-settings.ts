@@ -19,6 +19,6 @@ export function queueSettings(
     broadcast: broadcast ? common : undefined,
     expiration: check.expiration(handler, options.expiration),
     exchange: check.exchange(handler, options.exchange),
-    ...check.order(handler, options),
+    ...check.order(handler, common, options),
   };
 }

@@ -42,13 +42,13 @@ export class RollCall {
 
   /** Tells of all that this process is going to consume, some of it later. */
   expect(queues: readonly HandlerQueue[]): void {
-    this.expected.push(...queues.map((queue) => this.announcementOf(queue)));
+    this.expected.push(...this.announcementsOf(queues));
   }
 
   /** From now on these, too. Does not wait for the database. */
   add(queues: readonly HandlerQueue[]): void {
     if (queues.length === 0) return;
-    this.announced.push(...queues.map((queue) => this.announcementOf(queue)));
+    this.announced.push(...this.announcementsOf(queues));
     this.speak();
   }
 
@@ -94,6 +94,12 @@ export class RollCall {
     this.logger.warn(
       `The consumers of this process cannot be put on record, and dead letters be found by it: ${describeFailure(error)}`,
     );
+  }
+
+  /** The partitions of a queue are one. */
+  private announcementsOf(queues: readonly HandlerQueue[]): ConsumerAnnouncement[] {
+    const whole = queues.filter(({ partition }) => (partition?.number ?? 1) === 1);
+    return whole.map((queue) => this.announcementOf(queue));
   }
 
   private announcementOf(queue: HandlerQueue): ConsumerAnnouncement {

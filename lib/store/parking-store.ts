@@ -41,10 +41,14 @@ export interface EventToPark {
  */
 export type Parking = 'parked' | 'known' | 'lost';
 
-/** What somebody may want to know of a key that waits. */
-export interface ParkedKey {
+/** A key, and where it waits. */
+export interface WaitingKey {
   readonly consumer: string;
   readonly key: string;
+}
+
+/** What somebody may want to know of a key that waits. */
+export interface ParkedKey extends WaitingKey {
   /** Events of the key that wait, the one that failed included. */
   readonly waiting: number;
   /** Of the event that failed. */
@@ -98,9 +102,12 @@ export interface ParkingStore {
   /** Removes the first event of a key if it is dead, and the one behind it is due. Whether it was. */
   skip(consumer: string, key: string): Promise<boolean>;
 
-  /** Ids of the dead events that keys of the consumer wait for. */
+  /** Ids of the dead events that keys of the consumer, or of its partitions, wait for. */
   dead(consumer: string): Promise<string[]>;
 
-  /** Removes those of these events that are dead, and the ones behind them are due. Resolves to the keys that go on. */
-  skipEvents(consumer: string, ids: readonly string[]): Promise<string[]>;
+  /**
+   * Removes those of these events that are dead, and the ones behind them are due; also of the consumer's partitions.
+   * Resolves to the keys that go on.
+   */
+  skipEvents(consumer: string, ids: readonly string[]): Promise<WaitingKey[]>;
 }

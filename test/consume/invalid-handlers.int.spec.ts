@@ -52,6 +52,9 @@ describe('a handler that is written wrong fails the start, by name:', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
+    ['partitions 0', { ordered: true, partitions: 0 }, /partitions must be an integer from 1 to 64, got 0/],
+    ['partitions 65', { ordered: true, partitions: 65 }, /partitions .* got 65/],
+    ['partitions without order', { partitions: 2 }, /partitions are for ordered handlers/],
     ['prefetch 0', { prefetch: 0 }, /prefetch must be an integer from 1 to 65535, got 0/],
     ['prefetch 1.5', { prefetch: 1.5 }, /prefetch .* got 1\.5/],
     ['prefetch as text', { prefetch: '10' }, /prefetch .* got "10"/],

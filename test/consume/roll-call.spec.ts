@@ -6,6 +6,8 @@ import type { ConsumerAnnouncement } from '../../lib/store/consumer-registry.js'
 const queue = (name: string): HandlerQueue => ({
   name: `${name}.0123456789ab`,
   commonName: name,
+  consumer: name,
+  partition: undefined,
   ordered: false,
   onDead: 'park',
   handlers: [

@@ -154,7 +154,11 @@ export function parkingContract(name: string, createFixture: () => Promise<Parki
       );
       expect(await parking.dead(CONSUMER)).toEqual(['1', '2', '6']);
       expect(await parking.skipEvents('another', ['1'])).toEqual([]);
-      expect((await parking.skipEvents(CONSUMER, ['1', '6', '7', 'x'])).sort()).toEqual(['a', 'c']);
+      const going = await parking.skipEvents(CONSUMER, ['1', '6', '7', 'x']);
+      expect(going.map(({ consumer, key }) => [consumer, key]).sort()).toEqual([
+        [CONSUMER, 'a'],
+        [CONSUMER, 'c'],
+      ]);
       expect([await headId('a'), await headId('b'), await headId('c'), await headId('d')]).toEqual([
         ...['3', '2', undefined, '7'],
       ]);
@@ -162,6 +166,18 @@ export function parkingContract(name: string, createFixture: () => Promise<Parki
       expect(await parking.overdue(CONSUMER, 30_000, 10)).toEqual(['a']);
       await parking.remove(CONSUMER, ticket, await head('a'));
       expect(await parking.overdue(CONSUMER, 30_000, 10)).toEqual([]);
+    });
+
+    test('finds and skips dead events of partitions by the name they have in common', async () => {
+      const partition = `${CONSUMER}.partition.3`;
+      const { ticket } = await parking.takeOver(partition);
+      await parking.park(partition, ticket, event('1', 'k', { state: 'dead' }));
+      await parking.park(partition, ticket, event('2', 'k'));
+      expect(await parking.dead(CONSUMER)).toEqual(['1']);
+      expect(await parking.skipEvents(CONSUMER, ['1', '2'])).toMatchObject([
+        { consumer: partition, key: 'k' },
+      ]);
+      expect((await parking.head(partition, 'k'))?.id).toBe('2');
     });
 
     test('finds keys whose first event should have been handled long ago', async () => {

@@ -72,7 +72,7 @@ export class QueuePlace implements Place {
    * would wait for ever.
    */
   private async goOn(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.queues.remind(this.where, await this.parking.skipEvents(this.where, ids));
+    if (ids.length > 0) await this.queues.remind(await this.parking.skipEvents(this.where, ids));
   }
 
   private wants(criteria: Criteria, letter: QueuedDeadLetter): boolean {

@@ -1,7 +1,10 @@
+/** A type that RabbitMQ knows only with its plugin. */
+export const CONSISTENT_HASH = 'x-consistent-hash';
+
 /** An exchange, as it has to be. */
 export interface ExchangeDefinition {
   readonly name: string;
-  readonly type: 'topic' | 'direct' | 'fanout';
+  readonly type: 'topic' | 'direct' | 'fanout' | typeof CONSISTENT_HASH;
   readonly arguments: Readonly<Record<string, string>>;
 }
 
@@ -20,6 +23,13 @@ export interface BindingDefinition {
   readonly routingKey: string;
 }
 
+/** What goes from an exchange to another. */
+export interface LinkDefinition {
+  readonly from: string;
+  readonly to: string;
+  readonly routingKey: string;
+}
+
 /** Exchanges, queues and bindings that belong together. */
 export interface Topology {
   /** Exchanges of somebody else: they are bound to, and have to be there. */
@@ -27,6 +37,10 @@ export interface Topology {
   readonly exchanges: readonly ExchangeDefinition[];
   readonly queues: readonly QueueDefinition[];
   readonly bindings: readonly BindingDefinition[];
+  /** Made last: nothing comes before it can be spread over all that is bound. */
+  readonly links: readonly LinkDefinition[];
+  /** Queues of `of` that must not be there any more. */
+  readonly obsolete: ReadonlyArray<{ readonly name: string; readonly of: string }>;
 }
 
 /** All of several, each thing once, in order: what others refer to comes before them. */
@@ -47,6 +61,14 @@ export function together(...parts: readonly Topology[]): Topology {
     bindings: distinct(
       parts.flatMap(({ bindings }) => bindings),
       ({ exchange, queue, routingKey }) => JSON.stringify([exchange, queue, routingKey]),
+    ),
+    links: distinct(
+      parts.flatMap(({ links }) => links),
+      ({ from, to, routingKey }) => JSON.stringify([from, to, routingKey]),
+    ),
+    obsolete: distinct(
+      parts.flatMap(({ obsolete }) => obsolete),
+      ({ name }) => name,
     ),
   };
 }
@@ -69,7 +91,14 @@ export function divide({ queues, bindings, ...rest }: Topology): { lasting: Topo
   };
 }
 
-export const NOTHING: Topology = { foreign: [], exchanges: [], queues: [], bindings: [] };
+export const NOTHING: Topology = {
+  foreign: [],
+  exchanges: [],
+  queues: [],
+  bindings: [],
+  links: [],
+  obsolete: [],
+};
 
 function distinct<T>(items: readonly T[], keyOf: (item: T) => string): T[] {
   return [...new Map(items.map((item) => [keyOf(item), item])).values()];

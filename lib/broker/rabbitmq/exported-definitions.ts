@@ -23,14 +23,17 @@ export interface RabbitDefinitions {
     readonly source: string;
     readonly vhost: string;
     readonly destination: string;
-    readonly destination_type: 'queue';
+    readonly destination_type: 'queue' | 'exchange';
     readonly routing_key: string;
     readonly arguments: object;
   }>;
   readonly permissions?: ReadonlyArray<Permissions & { readonly user: string; readonly vhost: string }>;
 }
 
-export const exported = ({ exchanges, queues, bindings }: Topology, vhost: string): RabbitDefinitions => ({
+export const exported = (
+  { exchanges, queues, bindings, links }: Topology,
+  vhost: string,
+): RabbitDefinitions => ({
   exchanges: exchanges.map(({ name, type, arguments: args }) => ({
     name,
     vhost,
@@ -47,12 +50,18 @@ export const exported = ({ exchanges, queues, bindings }: Topology, vhost: strin
     auto_delete: false,
     arguments: args,
   })),
-  bindings: bindings.map(({ exchange, queue, routingKey }) => ({
-    source: exchange,
-    vhost,
-    destination: queue,
-    destination_type: 'queue',
-    routing_key: routingKey,
-    arguments: {},
-  })),
+  bindings: [
+    ...bindings.map(({ exchange, queue, routingKey }) =>
+      binding(exchange, 'queue', queue, routingKey, vhost),
+    ),
+    ...links.map(({ from, to, routingKey }) => binding(from, 'exchange', to, routingKey, vhost)),
+  ],
 });
+
+const binding = (
+  source: string,
+  destination_type: 'queue' | 'exchange',
+  destination: string,
+  routing_key: string,
+  vhost: string,
+) => ({ source, vhost, destination, destination_type, routing_key, arguments: {} });

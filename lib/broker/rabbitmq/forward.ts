@@ -62,8 +62,12 @@ export function deadLetterCopy(
 }
 
 /** A dead letter as its handler's queue gets it: as new as it was, but for the history of its attempts. */
-export function requeueCopy({ message, errors }: QueuedDeadLetter, queue: string): PublishRequest {
-  const request = copy(message, DEFAULT_EXCHANGE, queue, { [HEADER.errors]: historyOf(errors) });
+export function requeueCopy(
+  { message, errors }: QueuedDeadLetter,
+  exchange: string,
+  queue: string,
+): PublishRequest {
+  const request = copy(message, exchange, queue, { [HEADER.errors]: historyOf(errors) });
   const {
     [HEADER.attempt]: _,
     [HEADER.consumer]: __,

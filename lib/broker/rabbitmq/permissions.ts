@@ -1,5 +1,5 @@
 import { commonName, type SubscriptionRequest } from '../subscriber.js';
-import { deadLetterExchange, retryName } from './names.js';
+import { deadLetterExchange, retryName, returnExchange } from './names.js';
 import type { PlanSettings } from './plan.js';
 
 /** Of a RabbitMQ user on a virtual host: regular expressions that names must match. */
@@ -46,7 +46,9 @@ function forHandler(exchange: string, request: SubscriptionRequest): Names {
   const dead = literal(deadLetterExchange(exchange));
   if (request.broadcast !== undefined) return forOwnQueue(exchange, request, dead);
   const retries = request.delays.map((delay) => literal(retryName(exchange, delay)));
-  return { configure: [], write: [dead, ...retries], read: [literal(request.queue)] };
+  // Reminders of what is parked are sent by the way that retries come back.
+  const back = request.singleActive ? [literal(returnExchange(exchange))] : [];
+  return { configure: [], write: [dead, ...retries, ...back], read: [literal(request.queue)] };
 }
 
 /** Of each process: it declares its queues, binds them, and publishes to them by their names. */

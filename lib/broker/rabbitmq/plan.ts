@@ -1,5 +1,8 @@
-import { commonName, type SubscriptionRequest } from '../subscriber.js';
+import { HEADER } from '../../event/headers.js';
+import { partitionName, partitionNames } from '../../policy/partitions.js';
+import { commonName, type Partition, type SubscriptionRequest } from '../subscriber.js';
 import {
+  CONSISTENT_HASH,
   NOTHING,
   together,
   type BindingDefinition,
@@ -11,6 +14,7 @@ import {
   deadLetterExchange,
   deadLetterQueue,
   ownRetryName,
+  partitionsExchange,
   retryName,
   returnExchange,
   unclaimedName,
@@ -36,8 +40,15 @@ export function forHandler(settings: PlanSettings, request: SubscriptionRequest)
     forPublishing(settings),
     forDeadLetters(settings, commonName(request)),
     ...delays.map((delay) => forRetry(settings, request, delay)),
-    request.broadcast === undefined ? sharedQueue(settings, request) : ownQueue(settings, request),
+    queuesOf(settings, request),
   );
+}
+
+function queuesOf(settings: PlanSettings, request: SubscriptionRequest): Topology {
+  if (request.broadcast !== undefined) return ownQueue(settings, request);
+  return request.partition === undefined
+    ? sharedQueue(settings, request)
+    : partitions(settings, request, request.partition);
 }
 
 /** What the dead letters of a queue need. */
@@ -57,7 +68,7 @@ export const forRetry = (settings: PlanSettings, request: Origin, delay: number)
   request.broadcast === undefined ? sharedRetry(settings, delay) : ownRetry(request, delay);
 
 /** Whose retry or dead letter it is. */
-export type Origin = Pick<SubscriptionRequest, 'queue' | 'broadcast'>;
+export type Origin = Pick<SubscriptionRequest, 'queue' | 'broadcast' | 'partition'>;
 
 /** One for all handlers: back it goes to the queue that its routing key names. */
 function sharedRetry(settings: PlanSettings, delay: number): Topology {
@@ -103,18 +114,53 @@ const backExchange = ({ exchange }: PlanSettings): ExchangeDefinition => ({
 
 /** For all replicas of a service, which compete for what is on it. */
 function sharedQueue(settings: PlanSettings, request: SubscriptionRequest): Topology {
-  const { queue } = request;
+  const { queue, singleActive } = request;
+  return together(queueWithReturn(settings, request, queue), {
+    ...NOTHING,
+    foreign: foreignExchange(settings, request),
+    bindings: bindingsOf(settings, request),
+    obsolete: singleActive ? [{ name: partitionName(queue, 1), of: queue }] : [],
+  });
+}
+
+/**
+ * All partitions for each of them, and the exchange before them last: a key that came while some were missing would have
+ * gone to another one than it will. What comes to the exchange by another way (dead letters that are put back) is spread
+ * likewise.
+ */
+function partitions(
+  settings: PlanSettings,
+  request: SubscriptionRequest,
+  { of, count }: Partition,
+): Topology {
+  const exchange = partitionsExchange(of);
+  const names = partitionNames(of, count);
+  const source = request.exchange ?? settings.exchange;
+  return together(
+    {
+      ...NOTHING,
+      foreign: foreignExchange(settings, request),
+      exchanges: [{ name: exchange, type: CONSISTENT_HASH, arguments: { 'hash-header': HEADER.key } }],
+    },
+    ...names.map((name) => queueWithReturn(settings, request, name)),
+    {
+      ...NOTHING,
+      bindings: names.map((queue) => ({ exchange, queue, routingKey: WEIGHT })),
+      links: request.patterns.map((routingKey) => ({ from: source, to: exchange, routingKey })),
+      obsolete: [of, partitionName(of, count + 1)].map((name) => ({ name, of })),
+    },
+  );
+}
+
+/** A queue, and the way back to it. */
+function queueWithReturn(settings: PlanSettings, request: SubscriptionRequest, queue: string): Topology {
   const quorumOnly = { ...AT_LEAST_ONCE, 'x-delivery-limit': settings.maxRedeliveries };
   const always = { ...safetyNet(settings, request), ...(request.singleActive && SINGLE_ACTIVE) };
   const declared = queueArguments(settings, always, quorumOnly);
   return together(theWayBack(settings), {
     ...NOTHING,
-    foreign: foreignExchange(settings, request),
     queues: [{ name: queue, arguments: declared }],
-    bindings: [
-      ...bindingsOf(settings, request),
-      { exchange: returnExchange(settings.exchange), queue, routingKey: queue },
-    ],
+    bindings: [{ exchange: returnExchange(settings.exchange), queue, routingKey: queue }],
   });
 }
 
@@ -152,6 +198,9 @@ function queueArguments(
 ): QueueDefinition['arguments'] {
   return { 'x-queue-type': queueType, ...always, ...(queueType === 'quorum' && quorumOnly) };
 }
+
+/** Of a partition: as many keys as any other. */
+const WEIGHT = '1';
 
 const SINGLE_ACTIVE = { 'x-single-active-consumer': true };
 

@@ -47,7 +47,8 @@ export class RabbitMq {
     const connection = (role: string) =>
       new RabbitConnection({ ...settings, name: `${service} ${role}`, logger });
     this.publishing = connection('publisher');
-    this.publishingTopology = new RabbitTopology(this.publishing, settings);
+    const apart = () => operatorConnection(settings);
+    this.publishingTopology = new RabbitTopology(this.publishing, settings, apart);
     const publisher = (prepare: () => Promise<void>) =>
       new RabbitPublisher(this.publishing, {
         exchange,
@@ -57,14 +58,14 @@ export class RabbitMq {
         logger,
       });
     const main = publisher(() => this.publishingTopology.ensurePublishing());
-    const apart = publisher(() => Promise.resolve());
-    this.publisher = new GuardedPublisher(main, apart);
+    const isolated = publisher(() => Promise.resolve());
+    this.publisher = new GuardedPublisher(main, isolated);
     // On a channel apart: a retry exchange that somebody deleted must not cost the relay its channel.
     const forwarder = publisher(() => Promise.resolve());
-    this.publishers = [main, apart, forwarder];
-    this.deadLetters = new RabbitDeadLetterQueues(() => operatorConnection(settings), settings);
+    this.publishers = [main, isolated, forwarder];
+    this.deadLetters = new RabbitDeadLetterQueues(apart, settings);
     this.consuming = connection('consumer');
-    this.consumingTopology = new RabbitTopology(this.consuming, settings);
+    this.consumingTopology = new RabbitTopology(this.consuming, settings, apart);
     this.subscriber = new RabbitSubscriber(
       this.consuming,
       forwarder,

@@ -1,8 +1,16 @@
+import { PartitionsChangedError } from '../../errors/partitions-changed.error.js';
+import { PluginMissingError } from '../../errors/plugin-missing.error.js';
 import { TopologyForbiddenError } from '../../errors/topology-forbidden.error.js';
 import { TopologyMismatchError } from '../../errors/topology-mismatch.error.js';
 import { TopologyMissingError } from '../../errors/topology-missing.error.js';
 
-const REFUSALS = [TopologyForbiddenError, TopologyMismatchError, TopologyMissingError];
+const REFUSALS = [
+  PartitionsChangedError,
+  PluginMissingError,
+  TopologyForbiddenError,
+  TopologyMismatchError,
+  TopologyMissingError,
+];
 
 const ACCESS_REFUSED = 403;
 const PRECONDITION_FAILED = 406;

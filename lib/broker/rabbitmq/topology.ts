@@ -1,10 +1,12 @@
 import type { Channel } from 'amqplib';
+import { PartitionsChangedError } from '../../errors/partitions-changed.error.js';
 import { TopologyMismatchError, type TopologyMismatch } from '../../errors/topology-mismatch.error.js';
 import { TopologyMissingError } from '../../errors/topology-missing.error.js';
 import type { SubscriptionRequest } from '../subscriber.js';
 import { closeChannel } from './close-channel.js';
 import type { RabbitConnection } from './connection.js';
-import { divide, NOTHING, together, type Topology } from './definitions.js';
+import { declareApart } from './declare-apart.js';
+import { CONSISTENT_HASH, divide, NOTHING, together, type Topology } from './definitions.js';
 import { declarationError } from './declaration-errors.js';
 import {
   forDeadLetters,
@@ -30,6 +32,8 @@ export class RabbitTopology {
   constructor(
     private readonly connection: RabbitConnection,
     private readonly settings: TopologySettings,
+    /** For what could cost a connection. */
+    private readonly connectApart: () => RabbitConnection,
   ) {}
 
   /** What publishing needs. */
@@ -103,13 +107,14 @@ export class RabbitTopology {
   }
 
   private async assert(topology: Topology): Promise<void> {
-    const { exchanges, queues, foreign } = topology;
-    if (foreign.length > 0) await this.check({ ...NOTHING, foreign });
+    const { exchanges, queues, foreign, obsolete } = topology;
+    if (foreign.length + obsolete.length > 0) await this.check({ ...NOTHING, foreign, obsolete });
+    await this.declareUnsure(topology);
     if (exchanges.length + queues.length > 0) await this.onChannel((channel) => declare(channel, topology));
   }
 
   /** Bindings are not looked for: AMQP 0-9-1 has no way to. */
-  private async check({ exchanges, foreign, queues }: Topology): Promise<void> {
+  private async check({ exchanges, foreign, queues, obsolete }: Topology): Promise<void> {
     const missing: string[] = [];
     const look = async (kind: 'exchange' | 'queue', name: string) => {
       const found = await this.exists(kind, name);
@@ -119,6 +124,14 @@ export class RabbitTopology {
       await look('exchange', name);
     for (const { name } of queues) await look('queue', name);
     if (missing.length > 0) throw new TopologyMissingError(missing);
+    for (const { name, of } of obsolete)
+      if (await this.exists('queue', name)) throw new PartitionsChangedError(name, of);
+  }
+
+  /** Exchanges of a type that the broker may not know: those that are there are of a type it knows. */
+  private async declareUnsure({ exchanges }: Topology): Promise<void> {
+    for (const exchange of exchanges.filter(({ type }) => type === CONSISTENT_HASH))
+      if (!(await this.exists('exchange', exchange.name))) await declareApart(this.connectApart, exchange);
   }
 
   private async exists(kind: 'exchange' | 'queue', name: string): Promise<boolean> {
@@ -147,13 +160,14 @@ export class RabbitTopology {
 }
 
 /** Exchanges first: queues name them, and bindings need both. */
-async function declare(channel: Channel, { exchanges, queues, bindings }: Topology): Promise<void> {
+async function declare(channel: Channel, { exchanges, queues, bindings, links }: Topology): Promise<void> {
   for (const { name, type, arguments: args } of exchanges)
     await channel.assertExchange(name, type, { durable: true, arguments: args });
   for (const { name, exclusive = false, arguments: args } of queues)
     await channel.assertQueue(name, { durable: !exclusive, exclusive, arguments: args });
   for (const { exchange, queue, routingKey } of bindings)
     await channel.bindQueue(queue, exchange, routingKey);
+  for (const { from, to, routingKey } of links) await channel.bindExchange(to, from, routingKey);
 }
 
 const NOT_FOUND = 404;

@@ -1,5 +1,13 @@
 import type { DataSource } from 'typeorm';
-import type { EventToPark, ParkedEvent, ParkedKey, Parking, ParkingStore, Place } from '../parking-store.js';
+import type {
+  EventToPark,
+  ParkedEvent,
+  ParkedKey,
+  Parking,
+  ParkingStore,
+  Place,
+  WaitingKey,
+} from '../parking-store.js';
 import { bury, postpone, remove } from './statements/parking/change.js';
 import { head, type HeadRow } from './statements/parking/head.js';
 import { dead, overdue, skip, waitingKeys, type KeyRow } from './statements/parking/keys.js';
@@ -77,9 +85,8 @@ export class PostgresParking implements ParkingStore {
     return (await this.query<{ id: string }>(dead(this.tables, consumer))).map(({ id }) => id);
   }
 
-  async skipEvents(consumer: string, ids: readonly string[]): Promise<string[]> {
-    const skipped = await this.query<{ key: string }>(skip(this.tables, consumer, { ids: ids.map(text) }));
-    return skipped.map(({ key }) => key);
+  skipEvents(consumer: string, ids: readonly string[]): Promise<WaitingKey[]> {
+    return this.query<WaitingKey>(skip(this.tables, consumer, { ids: ids.map(text) }));
   }
 
   private async write(statement: Statement): Promise<Owned> {

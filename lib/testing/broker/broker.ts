@@ -29,7 +29,7 @@ export interface EmbeddedQueue {
 
 export interface EmbeddedExchange {
   name: string;
-  type: 'direct' | 'fanout' | 'topic' | 'headers';
+  type: 'direct' | 'fanout' | 'topic' | 'headers' | 'x-consistent-hash';
   durable: boolean;
   autoDelete: boolean;
   internal: boolean;

@@ -1,5 +1,6 @@
 import { assertAccess, assertNotDefaultExchange, assertNotReserved, plain, queueFor } from './access.js';
 import { assertEquivalent, assertEquivalentArguments, assertExchangeName } from './arguments.js';
+import { isWeight } from './consistent-hash.js';
 import { AmqpException, described, notFound, refused } from './errors.js';
 import type { Destination, Exchange } from './exchange.js';
 import type { ClientMethods, ExchangeDeclare, Table } from './methods.js';
@@ -93,6 +94,7 @@ export class ExchangeMethods {
     const exchange = this.#find(source);
     const destination = find();
     if (exchange.declared.type === 'headers') assertMatchMode(args['x-match']);
+    if (exchange.declared.type === 'x-consistent-hash') assertWeight(routingKey);
     exchange.bind({ destination, routingKey, arguments: args });
   }
 
@@ -122,6 +124,11 @@ function assertSame({ declared }: Exchange, type: ExchangeType, fields: Exchange
   same('internal', declared.internal, fields.internal);
   const compared = ['alternate-exchange'];
   assertEquivalentArguments('exchange', declared.name, compared, declared.arguments, fields.arguments);
+}
+
+function assertWeight(routingKey: string): void {
+  if (isWeight(routingKey)) return;
+  throw refused(`The binding key must be an integer: ${JSON.stringify(routingKey)}`);
 }
 
 const MATCH_MODES = ['all', 'any', 'all-with-x', 'any-with-x'];

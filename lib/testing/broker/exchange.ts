@@ -24,7 +24,7 @@ export class Exchange {
 
   constructor(readonly declared: ExchangeDeclaration) {
     this.name = declared.name;
-    this.#router = routerFor(declared.type);
+    this.#router = routerFor(declared.type, declared.arguments);
   }
 
   get bindings(): readonly Binding<Destination>[] {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ConsistentHashRouter } from './consistent-hash.js';
 import type { Message } from './message.js';
 import type { Table } from './methods.js';
 import { TopicTrie } from './topic.js';
@@ -16,10 +17,10 @@ export interface Router<Destination> {
   match(message: Message): Iterable<Binding<Destination>>;
 }
 
-export const EXCHANGE_TYPES = ['direct', 'fanout', 'topic', 'headers'] as const;
+export const EXCHANGE_TYPES = ['direct', 'fanout', 'topic', 'headers', 'x-consistent-hash'] as const;
 export type ExchangeType = (typeof EXCHANGE_TYPES)[number];
 
-export function routerFor<Destination>(type: ExchangeType): Router<Destination> {
+export function routerFor<Destination>(type: ExchangeType, args: Table): Router<Destination> {
   switch (type) {
     case 'direct':
       return new DirectRouter();
@@ -29,6 +30,8 @@ export function routerFor<Destination>(type: ExchangeType): Router<Destination> 
       return new ListRouter(() => true);
     case 'headers':
       return new ListRouter((binding, message) => headersMatch(binding.arguments, message.headers));
+    case 'x-consistent-hash':
+      return new ConsistentHashRouter(args);
   }
 }
 

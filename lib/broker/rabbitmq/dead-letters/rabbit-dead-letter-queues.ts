@@ -3,6 +3,7 @@ import { closeChannel } from '../close-channel.js';
 import type { RabbitConnection } from '../connection.js';
 import { wakeCall } from '../forward.js';
 import { deadLetterQueue, unclaimedName } from '../names.js';
+import { Homes } from './homes.js';
 import { OperatorConnection } from './operator-connection.js';
 import { OperatorPublisher } from './operator-publisher.js';
 import { QueueLocks } from './queue-lock.js';
@@ -43,7 +44,8 @@ export class RabbitDeadLetterQueues implements DeadLetterQueues {
       }
       const unlock = await this.locks.take(connection, rest.queue, signal);
       const publisher = new OperatorPublisher(connection, this.settings.publishTimeout);
-      return new RabbitDeadLetterHold(connection, rest, publisher, () => unlock().finally(release));
+      const homes = new Homes((kind, name) => exists(connection, kind, name));
+      return new RabbitDeadLetterHold(connection, rest, homes, publisher, () => unlock().finally(release));
     } catch (error) {
       release();
       throw error;
@@ -62,10 +64,13 @@ export class RabbitDeadLetterQueues implements DeadLetterQueues {
     });
   }
 
-  async remind(where: string, keys: readonly string[]): Promise<void> {
+  async remind(keys: Parameters<DeadLetterQueues['remind']>[0]): Promise<void> {
     if (keys.length === 0) return;
     const { exchange, publishTimeout } = this.settings;
-    const requests = keys.map((key) => ({ ...wakeCall(exchange, where, key, 0), exchange: '' }));
+    const requests = keys.map(({ consumer, key }) => ({
+      ...wakeCall(exchange, consumer, key, 0),
+      exchange: '',
+    }));
     const remind = async (connection: RabbitConnection) => {
       const publisher = new OperatorPublisher(connection, publishTimeout);
       try {
@@ -94,6 +99,18 @@ function messageCount(connection: RabbitConnection, queue: string): Promise<numb
       return (await channel.checkQueue(queue)).messageCount;
     } catch (error) {
       if ((error as { code?: number }).code === NOT_FOUND) return undefined;
+      throw error;
+    }
+  });
+}
+
+function exists(connection: RabbitConnection, kind: 'queue' | 'exchange', name: string): Promise<boolean> {
+  return onChannel(connection, async (channel) => {
+    try {
+      await (kind === 'queue' ? channel.checkQueue(name) : channel.checkExchange(name));
+      return true;
+    } catch (error) {
+      if ((error as { code?: number }).code === NOT_FOUND) return false;
       throw error;
     }
   });

@@ -4,7 +4,9 @@ import type { DeadLetterHold, QueuedDeadLetter } from '../../dead-letters.js';
 import type { PublishOutcome } from '../../publisher.js';
 import type { RabbitConnection } from '../connection.js';
 import { requeueCopy } from '../forward.js';
+import type { PublishRequest } from '../publish-frames.js';
 import { HeldChannel } from './held-channel.js';
+import type { Homes } from './homes.js';
 import type { OperatorPublisher } from './operator-publisher.js';
 import { readDeadLetter } from './read-dead-letter.js';
 
@@ -32,6 +34,7 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
   constructor(
     private readonly connection: RabbitConnection,
     private readonly rest: Rest,
+    private readonly homes: Homes,
     private readonly publisher: OperatorPublisher,
     private readonly letGo: () => Promise<void>,
   ) {}
@@ -50,7 +53,7 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
   }
 
   async requeue(letters: readonly QueuedDeadLetter[]): Promise<Array<Error | undefined>> {
-    const requests = letters.map((letter) => requeueCopy(letter, this.rest.homeOf(letter)));
+    const requests = await Promise.all(letters.map((letter) => this.requeueCopy(letter)));
     const outcomes = await this.publisher.publish(requests);
     const errors = outcomes.map((outcome, index) => problemOf(outcome, requests[index]?.routingKey ?? ''));
     // The copy is safe; only now may the dead letter go.
@@ -70,6 +73,11 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
     if (last?.unsure) await last.flush(this.rest.queue).catch(() => undefined);
     for (const channel of this.channels) await channel.close();
     await this.letGo();
+  }
+
+  private async requeueCopy(letter: QueuedDeadLetter): Promise<PublishRequest> {
+    const home = this.rest.homeOf(letter);
+    return requeueCopy(letter, await this.homes.exchangeFor(home), home);
   }
 
   private takenOn(channel: HeldChannel, messages: readonly ConsumeMessage[]): QueuedDeadLetter[] {

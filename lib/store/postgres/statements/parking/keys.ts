@@ -1,3 +1,4 @@
+import { MOST_PARTITIONS, partitionNames } from '../../../../policy/partitions.js';
 import type { Tables } from '../../tables.js';
 import type { Statement } from '../statement.js';
 
@@ -38,9 +39,12 @@ ORDER BY p.parked_at, p.seq LIMIT $2`,
   };
 }
 
+/** The consumer and its partitions, by their names: a pattern would have the whole table read. */
+const family = (consumer: string) => [consumer, ...partitionNames(consumer, MOST_PARTITIONS)];
+
 export const dead = ({ parked }: Tables, consumer: string): Statement => ({
-  text: `SELECT event_id AS id FROM ${parked} WHERE consumer = $1 AND state = 'dead' ORDER BY seq`,
-  values: [consumer],
+  text: `SELECT event_id AS id FROM ${parked} WHERE consumer = ANY ($1::text[]) AND state = 'dead' ORDER BY seq`,
+  values: [family(consumer)],
 });
 
 /**
@@ -54,15 +58,15 @@ export function skip(
 ): Statement {
   return {
     text: `WITH skipped AS (
-  DELETE FROM ${parked} WHERE consumer = $1 AND state = 'dead'
+  DELETE FROM ${parked} WHERE consumer = ANY ($1::text[]) AND state = 'dead'
     AND ($2::text IS NULL OR key = $2) AND ($3::text[] IS NULL OR event_id = ANY ($3))
-  RETURNING key, seq
+  RETURNING consumer, key, seq
 ), next AS (
   UPDATE ${parked} p SET due_at = now() FROM skipped s
-  WHERE p.consumer = $1 AND p.key = s.key AND p.due_at IS NULL
-    AND p.seq = (SELECT min(seq) FROM ${parked} b WHERE b.consumer = $1 AND b.key = s.key AND b.seq > s.seq)
+  WHERE p.consumer = s.consumer AND p.key = s.key AND p.due_at IS NULL
+    AND p.seq = (SELECT min(seq) FROM ${parked} b WHERE b.consumer = s.consumer AND b.key = s.key AND b.seq > s.seq)
 )
-SELECT key FROM skipped`,
-    values: [consumer, key ?? null, ids ?? null],
+SELECT consumer, key FROM skipped`,
+    values: [family(consumer), key ?? null, ids ?? null],
   };
 }
