@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Logger } from '@nestjs/common';
 import type { EventSubscriber } from '../broker/subscriber.js';
 import { settledWithin } from '../policy/deadline.js';
@@ -38,6 +39,8 @@ export class Consumers {
     private readonly turns: PartitionTurns,
     private readonly logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   ) {
+    // As many may listen as deliveries wait.
+    setMaxListeners(0, this.stopping.signal);
     inbox.gate.listen({
       closedForLong: () => this.giveBackUntilOpen(),
       opened: () => this.withInbox().forEach((consumer) => consumer.resume('database')),

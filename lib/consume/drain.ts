@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events';
+
 /** Whether anything more may begin. */
 export class Drain {
-  private controller = new AbortController();
+  private controller = untroubled();
 
   /** Aborts when nothing more is to begin. Another one after `end()`. */
   get signal(): AbortSignal {
@@ -12,6 +14,13 @@ export class Drain {
   }
 
   end(): void {
-    if (this.controller.signal.aborted) this.controller = new AbortController();
+    if (this.controller.signal.aborted) this.controller = untroubled();
   }
+}
+
+/** As many may listen as deliveries wait: Node would warn of eleven. */
+function untroubled(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

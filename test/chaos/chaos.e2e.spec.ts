@@ -48,6 +48,16 @@ describe('chaos', () => {
   );
 
   test(
+    'of consumers that are killed: effects are there once, keys keep their order, and nothing is lost',
+    async () => {
+      const report = await chaos('consume', '--events', '1500');
+      expect(report).toMatchObject({ events: 9_000, lost: 0, unexplained: 0, inversions: 0 });
+      expect(report.faults).toBeGreaterThan(0);
+    },
+    3 * MINUTES,
+  );
+
+  test(
     'of the broker, stopped and then blocked under load: nothing is lost, no attempt is spent, memory stays flat',
     async () => {
       const report = await chaos('broker', '--seconds', '4');

@@ -5,7 +5,7 @@ export class Crowd {
   #relays = [];
   #make;
   #random;
-  #starting = 0;
+  #starting = new Set();
   #closing = new Set();
   #number = 0;
   #failure;
@@ -50,7 +50,7 @@ export class Crowd {
 
   async close() {
     clearInterval(this.#timer);
-    await Promise.allSettled(this.#closing);
+    await Promise.allSettled([...this.#starting, ...this.#closing]);
     await Promise.allSettled(this.#living.map((relay) => relay.close()));
   }
 
@@ -59,20 +59,19 @@ export class Crowd {
   }
 
   #adjust() {
-    const size = this.#living.length - this.#closing.size + this.#starting;
-    if (size < this.wanted) void this.#add();
-    else if (size > this.wanted && this.#starting === 0) this.#remove();
+    const size = this.#living.length - this.#closing.size + this.#starting.size;
+    if (size < this.wanted) this.#add();
+    else if (size > this.wanted && this.#starting.size === 0) this.#remove();
   }
 
-  async #add() {
-    this.#starting++;
-    try {
-      this.#relays.push(await this.#make(`relay-${++this.#number}`));
-    } catch (error) {
-      this.#failure = error;
-    } finally {
-      this.#starting--;
-    }
+  #add() {
+    const starting = this.#make(`relay-${++this.#number}`)
+      .then(
+        (relay) => void this.#relays.push(relay),
+        (error) => void (this.#failure = error),
+      )
+      .finally(() => this.#starting.delete(starting));
+    this.#starting.add(starting);
   }
 
   #remove() {

@@ -8,6 +8,9 @@ import { openStage, type Stage } from './stage.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/worker.mjs', import.meta.url));
 
+/** Of the test that ends processes again and again. */
+const ROUNDS = Number(process.env['SHUTDOWN_ROUNDS'] ?? 8);
+
 interface Report {
   readonly started?: true;
   readonly failed?: string;
@@ -76,6 +79,41 @@ describe('a worker process', () => {
     expect(all).toHaveLength(200);
     expect(new Set(all)).toEqual(new Set(ids));
   });
+
+  test(
+    'under load, ended again and again while others begin, loses nothing, and handles nothing twice that is not redelivered',
+    async () => {
+      const ids = new Set<string>();
+      const workers = [await start()];
+      let sending = true;
+      const sender = (async () => {
+        while (sending) {
+          for (let i = 0; i < 5; i++) ids.add(await stage.publish('slow'));
+          await new Promise((resolve) => setTimeout(resolve, 40));
+        }
+      })();
+      for (let round = 1; round <= ROUNDS; round++) {
+        const [next] = await Promise.all([
+          start(),
+          eventually(() => handled(workers.at(-1)?.reports ?? []).length >= 10),
+        ]);
+        const last = workers.at(-1) as typeof next;
+        last.child.kill('SIGTERM');
+        workers.push(next);
+        // An unhandled rejection would end it with 1.
+        expect(await last.ended).toEqual([0, null]);
+      }
+      sending = false;
+      await sender;
+      const reports = () => workers.flatMap((worker) => worker.reports);
+      await eventually(() => new Set(handled(reports())).size === ids.size);
+      const first = reports().filter(({ began: id, redelivered }) => id !== undefined && !redelivered);
+      expect(new Set(began(first)).size).toBe(first.length);
+      expect(new Set(handled(reports()))).toEqual(ids);
+      expect((await stage.look(`${stage.queue('Worker.slow')}.dlq`)).messageCount).toBe(0);
+    },
+    30_000 + ROUNDS * 15_000,
+  );
 
   test('that has nothing to do ends at SIGTERM by itself, with 0', async () => {
     const { child, ended } = await start();

@@ -160,6 +160,12 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     ...manager,
+    defect: 'with an error listener on it, which we have on each, a channel that was closed never comes back',
+    file: RECOVERY,
+    title: 'when the broker closes a consumer’s channel, and only that one',
+  },
+  {
+    ...manager,
     defect: 'a publish to an exchange that is gone ends the channel for all that publish',
     file: 'test/broker/rabbitmq/forwarding.int.spec.ts',
     title: 'gets where it belongs when its exchange was deleted meanwhile, and costs the relay no channel',

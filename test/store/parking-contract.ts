@@ -155,10 +155,9 @@ export function parkingContract(name: string, createFixture: () => Promise<Parki
       expect(await parking.dead(CONSUMER)).toEqual(['1', '2', '6']);
       expect(await parking.skipEvents('another', ['1'])).toEqual([]);
       const going = await parking.skipEvents(CONSUMER, ['1', '6', '7', 'x']);
-      expect(going.map(({ consumer, key }) => [consumer, key]).sort()).toEqual([
-        [CONSUMER, 'a'],
-        [CONSUMER, 'c'],
-      ]);
+      expect(new Set(going.map(({ consumer, key }) => `${consumer} ${key}`))).toEqual(
+        new Set([`${CONSUMER} a`, `${CONSUMER} c`]),
+      );
       expect([await headId('a'), await headId('b'), await headId('c'), await headId('d')]).toEqual([
         ...['3', '2', undefined, '7'],
       ]);

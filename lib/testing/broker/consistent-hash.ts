@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Message } from './message.js';
 import type { Table } from './methods.js';
-import type { Binding, Router } from './routing.js';
+import type { Binding, Router } from './router.js';
 
 /**
  * What RabbitMQ's plugin `rabbitmq_consistent_hash_exchange` adds: each message goes to one of what is bound, and those of

@@ -2,20 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConsistentHashRouter } from './consistent-hash.js';
 import type { Message } from './message.js';
 import type { Table } from './methods.js';
+import type { Binding, Router } from './router.js';
 import { TopicTrie } from './topic.js';
 
-export interface Binding<Destination> {
-  readonly destination: Destination;
-  readonly routingKey: string;
-  readonly arguments: Table;
-}
-
-/** How an exchange of one type finds the bindings a message matches. */
-export interface Router<Destination> {
-  add(binding: Binding<Destination>): void;
-  remove(binding: Binding<Destination>): void;
-  match(message: Message): Iterable<Binding<Destination>>;
-}
+export type { Binding, Router } from './router.js';
 
 export const EXCHANGE_TYPES = ['direct', 'fanout', 'topic', 'headers', 'x-consistent-hash'] as const;
 export type ExchangeType = (typeof EXCHANGE_TYPES)[number];

@@ -73,7 +73,8 @@ async function sendAll(keys: readonly string[], count: number): Promise<void> {
   for (const n of NUMBERS(count)) await Promise.all(keys.map((key) => send(key, n)));
 }
 
-async function handlesInOrder(): Promise<void> {
+/** What was handled of each key. */
+async function handled(): Promise<number[][]> {
   act = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
   const { app } = await start();
   expect(app.get(OutboxConsumers).states).toMatchObject([
@@ -82,7 +83,7 @@ async function handlesInOrder(): Promise<void> {
   await sendAll(KEYS, 5);
   await send(undefined, 1);
   await eventually(() => runs.length === KEYS.length * 5 + 1);
-  for (const key of KEYS) expect(of(key)).toEqual(NUMBERS(5));
+  return KEYS.map(of);
 }
 
 describe('a handler with partitions', () => {
@@ -95,7 +96,7 @@ describe('a handler with partitions', () => {
     Promise.all(PARTITIONS.map(async (queue) => (await stage.look(stage.queue(queue))).messageCount));
 
   test('handles the events of each key in order', async () => {
-    await handlesInOrder();
+    expect(await handled()).toEqual(KEYS.map(() => NUMBERS(5)));
   });
 
   test('has them spread over its queues, each key on one, also after it has failed', async () => {
@@ -131,8 +132,11 @@ describe('a handler with partitions', () => {
       const where = stage.queue('Ledger.book');
       const [letter] = (await letters.list({ where })).letters;
       act = () => undefined;
-      if (cure === 'skip') expect(await consumers.skip('Ledger.book', 'k1')).toBe(true);
-      else expect(await letters[cure](letter?.id as string)).toMatchObject({ done: 1, failed: 0 });
+      const cured =
+        cure === 'skip'
+          ? await consumers.skip('Ledger.book', 'k1')
+          : (await letters[cure](letter?.id as string)).done === 1;
+      expect(cured).toBe(true);
       await eventually(() => of('k1').at(-1) === 3);
       expect(of('k1')).toEqual(cure === 'requeue' ? [1, 2, 2, 2, 3] : [1, 2, 2, 3]);
       await eventually(async () => (await consumers.parked()).length === 0);
@@ -231,7 +235,7 @@ describe('a handler with partitions, on a broker whose plugin is not enabled,', 
 test('the embedded broker has partitions, too', async () => {
   const broker = await startEmbeddedBroker();
   stage = await openStage({ rabbitUrl: broker.url, ownBroker: true });
-  await handlesInOrder();
+  expect(await handled()).toEqual(KEYS.map(() => NUMBERS(5)));
   await stage.close();
   await broker.close();
   stage = undefined as never;
