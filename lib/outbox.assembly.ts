@@ -77,15 +77,19 @@ export async function assemble(
     ordering: emit.ordering,
   });
   if (!options.idle) await store.prepare();
+  const topology = {
+    urls: rabbitmq.url,
+    exchange: rabbitmq.exchange,
+    alternateExchange: rabbitmq.alternateExchange,
+    queueType: rabbitmq.queueType,
+    maxRedeliveries: consumers.maxRedeliveries,
+  };
   const broker = new RabbitMq(
     {
       ...rabbitmq.connection,
+      ...topology,
       service: options.service,
-      urls: rabbitmq.url,
-      exchange: rabbitmq.exchange,
-      queueType: rabbitmq.queueType,
       mode: rabbitmq.topology,
-      maxRedeliveries: consumers.maxRedeliveries,
       publishTimeout: relay.publishTimeout,
       onChannel: (channel) => tracing.active?.takeOver(channel),
     },
@@ -137,12 +141,7 @@ export async function assemble(
     tracing,
     store,
     broker,
-    topology: {
-      exchange: rabbitmq.exchange,
-      queueType: rabbitmq.queueType,
-      maxRedeliveries: consumers.maxRedeliveries,
-      urls: rabbitmq.url,
-    },
+    topology,
     hooks,
     announcer,
     service: new OutboxService(

@@ -19,10 +19,21 @@ export class TopologyMismatchError extends OutboxError {
   ) {
     super(
       `The ${mismatch.kind} "${mismatch.name}" exists with ${mismatch.argument} = ${mismatch.actual}, but would be ` +
-        `declared with ${mismatch.declared}. Nothing was changed. Ways out: give the option the value that exists; ` +
-        `drain and delete the ${mismatch.kind} so that it is declared anew; use another name (option queue or ` +
-        "rabbitmq.exchange); or provision it yourself and set rabbitmq.topology to 'check' or 'none'.",
+        `declared with ${mismatch.declared}. Nothing was changed. Ways out: ${cureOf(mismatch)}; use another name ` +
+        "(option queue or rabbitmq.exchange); or provision it yourself and set rabbitmq.topology to 'check' or 'none'.",
       options,
     );
   }
+}
+
+/** An exchange has nothing to drain, but bindings: those of other services too. */
+function cureOf({ kind, argument }: TopologyMismatch): string {
+  if (kind === 'queue')
+    return 'give the option the value that exists; drain and delete the queue so that it is declared anew';
+  const option =
+    argument === 'alternate-exchange' ? ' (rabbitmq.alternateExchange, if it is the event exchange)' : '';
+  return (
+    `give the option${option} the value that exists; delete the exchange, and its bindings with it, so that every ` +
+    'process that uses it declares both anew when it starts'
+  );
 }

@@ -5,6 +5,7 @@ const VARIABLES: Readonly<Record<string, readonly [path: string, kind: Kind]>> =
   OUTBOX_SERVICE: ['service', 'text'],
   OUTBOX_RABBITMQ_URL: ['rabbitmq.url', 'list'],
   OUTBOX_EXCHANGE: ['rabbitmq.exchange', 'text'],
+  OUTBOX_ALTERNATE_EXCHANGE: ['rabbitmq.alternateExchange', 'text'],
   OUTBOX_QUEUE_TYPE: ['rabbitmq.queueType', 'text'],
   OUTBOX_TOPOLOGY: ['rabbitmq.topology', 'text'],
   OUTBOX_UNROUTABLE: ['rabbitmq.unroutable', 'text'],

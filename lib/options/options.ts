@@ -41,6 +41,11 @@ export interface RabbitMqOptions {
   url?: string | string[];
   /** The topic exchange events are published to. Default `'events'`. */
   exchange?: string;
+  /**
+   * Topic exchange to which RabbitMQ hands the events that no queue of `exchange` is bound for. What a queue there gets
+   * counts as routed: it is not returned. Every service with the same `exchange` has to say the same. Default: none.
+   */
+  alternateExchange?: string;
   /** Kind of every queue we declare. Default `'quorum'`. */
   queueType?: 'quorum' | 'classic';
   /**

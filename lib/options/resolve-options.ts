@@ -38,6 +38,11 @@ function assertConsistent(
   if (maxDelay < delay) {
     found.push(`relay.retry.backoff.maxDelay (${maxDelay} ms) must be at least its delay (${delay} ms)`);
   }
+  if (rabbitmq.alternateExchange === rabbitmq.exchange) {
+    found.push(
+      `${named('rabbitmq.alternateExchange')} must be another than ${named('rabbitmq.exchange')} ('${rabbitmq.exchange}')`,
+    );
+  }
   if (rabbitmq.queueType === 'quorum' && consumers.prefetch > 2_000) {
     found.push(
       `${named('consumers.prefetch')} must be at most 2000 on quorum queues (RabbitMQ's limit), got ${consumers.prefetch}`,

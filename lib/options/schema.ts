@@ -64,6 +64,7 @@ const brokerName = name(/^[\w.:-]{1,127}$/, 'must be 1 to 127 letters, digits, o
 const rabbitmq = group({
   url: amqpUrls.default(['amqp://guest:guest@localhost:5672']),
   exchange: brokerName.default('events'),
+  alternateExchange: brokerName.optional(),
   queueType: choice('quorum', 'classic').default('quorum'),
   topology: choice('assert', 'check', 'none').default('assert'),
   unroutable: choice('record', 'fail').default('record'),

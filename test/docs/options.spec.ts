@@ -47,14 +47,19 @@ describe('the configuration table of the README', () => {
       service: 'required',
       'storage.migrate': '`true` unless `NODE_ENV` is `production`',
       ...Object.fromEntries(
-        ['rabbitmq.connection.socket', 'storage.schema', 'emit.expiration', 'consumers.timeout'].map(
-          (option) => [option, 'none'],
-        ),
+        [
+          'rabbitmq.alternateExchange',
+          'rabbitmq.connection.socket',
+          'storage.schema',
+          'emit.expiration',
+          'consumers.timeout',
+        ].map((option) => [option, 'none']),
       ),
     });
     const { storage, emit, consumers } = defaults;
     expect([storage.schema, emit.expiration, consumers.timeout]).toEqual([undefined, undefined, undefined]);
-    expect(defaults.rabbitmq.connection.socket).toBeUndefined();
+    const { connection, alternateExchange } = defaults.rabbitmq;
+    expect([connection.socket, alternateExchange]).toEqual([undefined, undefined]);
   });
 });
 

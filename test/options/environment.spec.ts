@@ -11,6 +11,7 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_RABBITMQ_URL', 'amqp://a', 'rabbitmq.url', ['amqp://a']],
   ['OUTBOX_RABBITMQ_URL', 'amqp://a, amqp://b', 'rabbitmq.url', ['amqp://a', 'amqp://b']],
   ['OUTBOX_EXCHANGE', 'shop', 'rabbitmq.exchange', 'shop'],
+  ['OUTBOX_ALTERNATE_EXCHANGE', 'shop', 'rabbitmq.alternateExchange', 'shop'],
   ['OUTBOX_QUEUE_TYPE', 'classic', 'rabbitmq.queueType', 'classic'],
   ['OUTBOX_TOPOLOGY', 'check', 'rabbitmq.topology', 'check'],
   ['OUTBOX_UNROUTABLE', 'fail', 'rabbitmq.unroutable', 'fail'],

@@ -268,6 +268,10 @@ describe('resolveOptions', () => {
       { consumers: { prefetch: 2_001 } },
       "consumers.prefetch must be at most 2000 on quorum queues (RabbitMQ's limit), got 2001",
     ],
+    [
+      { rabbitmq: { alternateExchange: 'events' } },
+      "rabbitmq.alternateExchange must be another than rabbitmq.exchange ('events')",
+    ],
   ])('refuses what cannot work together: %j', (options, problem) => {
     expect(problems({ service: 'orders', ...options })).toEqual([problem]);
   });

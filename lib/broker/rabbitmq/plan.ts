@@ -23,14 +23,22 @@ import {
 /** What the shape of everything on the broker depends on. */
 export interface PlanSettings {
   readonly exchange: string;
+  /** Where the event exchange sends what no queue is bound for. */
+  readonly alternateExchange?: string | undefined;
   readonly queueType: 'quorum' | 'classic';
   readonly maxRedeliveries: number;
 }
 
 /** What publishing needs. */
-export const forPublishing = ({ exchange }: PlanSettings): Topology => ({
+export const forPublishing = ({ exchange, alternateExchange: alternate }: PlanSettings): Topology => ({
   ...NOTHING,
-  exchanges: [{ name: exchange, type: 'topic', arguments: {} }],
+  exchanges:
+    alternate === undefined
+      ? [{ name: exchange, type: 'topic', arguments: {} }]
+      : [
+          { name: alternate, type: 'topic', arguments: {} },
+          { name: exchange, type: 'topic', arguments: { [ALTERNATE]: alternate } },
+        ],
 });
 
 /** What a handler needs: its queue with bindings, its dead letters, and the retry queues of its delays. */
@@ -109,7 +117,7 @@ function theWayBack(settings: PlanSettings): Topology {
 const backExchange = ({ exchange }: PlanSettings): ExchangeDefinition => ({
   name: returnExchange(exchange),
   type: 'direct',
-  arguments: { 'alternate-exchange': unclaimedName(exchange) },
+  arguments: { [ALTERNATE]: unclaimedName(exchange) },
 });
 
 /** For all replicas of a service, which compete for what is on it. */
@@ -188,8 +196,10 @@ const bindingsOf = (
   { queue, patterns, exchange: asked = exchange }: SubscriptionRequest,
 ): BindingDefinition[] => patterns.map((pattern) => ({ exchange: asked, queue, routingKey: pattern }));
 
-const foreignExchange = ({ exchange }: PlanSettings, { exchange: asked }: SubscriptionRequest): string[] =>
-  asked === undefined || asked === exchange ? [] : [asked];
+const foreignExchange = (
+  { exchange, alternateExchange }: PlanSettings,
+  { exchange: asked }: SubscriptionRequest,
+): string[] => (asked === undefined || asked === exchange || asked === alternateExchange ? [] : [asked]);
 
 function queueArguments(
   { queueType }: PlanSettings,
@@ -203,6 +213,9 @@ function queueArguments(
 const WEIGHT = '1';
 
 const SINGLE_ACTIVE = { 'x-single-active-consumer': true };
+
+/** https://www.rabbitmq.com/docs/ae */
+const ALTERNATE = 'alternate-exchange';
 
 /** Whatever the virtual host has queues be that do not say. */
 const OWN = { 'x-queue-type': 'classic' };
