@@ -102,6 +102,7 @@ export type { Permissions, RolePermissions } from './broker/rabbitmq/permissions
 export type { TopologyReport } from './broker/rabbitmq/topology-report.js';
 
 // Tables
+export type { Archive, ArchivedEvent, ArchiveFunction } from './event/archive.js';
 export { InboxEntity, OutboxEventEntity, type EventState } from './store/entities.js';
 export {
   createOutboxMigrations,
@@ -111,6 +112,7 @@ export {
 export type { TableNames } from './store/postgres/tables.js';
 
 // Errors
+export { ArchiveFailedError } from './errors/archive-failed.error.js';
 export { OutboxError } from './errors/outbox.error.js';
 export { BrokerUnavailableError } from './errors/broker-unavailable.error.js';
 export { ChannelLostError } from './errors/channel-lost.error.js';

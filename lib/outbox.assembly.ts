@@ -73,6 +73,7 @@ export async function assemble(
     migrate: storage.migrate,
     parking: relay.onDead === 'park',
     deletePublished: retention === 0,
+    archive: options.archive,
     idleTimeout,
     ordering: emit.ordering,
   });

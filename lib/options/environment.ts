@@ -35,6 +35,7 @@ const VARIABLES: Readonly<Record<string, readonly [path: string, kind: Kind]>> =
   OUTBOX_MAX_REDELIVERIES: ['consumers.maxRedeliveries', 'number'],
   OUTBOX_FORMAT: ['format', 'text'],
   OUTBOX_RETENTION: ['retention', 'duration'],
+  OUTBOX_ARCHIVE: ['archive', 'text'],
   OUTBOX_IDLE: ['idle', 'flag'],
   OUTBOX_INBOX_RETENTION: ['inboxRetention', 'duration'],
   OUTBOX_SHUTDOWN_TIMEOUT: ['shutdownTimeout', 'duration'],

@@ -1,4 +1,5 @@
 import type { AmqpConnectionManagerOptions } from 'amqp-connection-manager';
+import type { Archive } from '../event/archive.js';
 import type { Codec, CodecName } from '../event/codec.js';
 import type { WireFormat } from '../event/wire/format.js';
 import type { Duration } from '../policy/duration.js';
@@ -22,6 +23,12 @@ export interface OutboxOptions {
   format?: WireFormat;
   /** How long published rows stay in the table. `'0s'` deletes them as they are published. Default `'7d'`. */
   retention?: Duration;
+  /**
+   * What becomes of published rows when their retention is over. `'table'`: they are moved to the table `<table>_archive`.
+   * A function: they are handed to it before they are removed, up to 1,000 events and 8 MiB of payloads at once, at least
+   * once; it has a minute for each call. Default: none, they are gone.
+   */
+  archive?: Archive;
   /**
    * Starts nothing: no relay and no consumers, and leaves the tables as they are. For commands and scripts that boot the
    * application only to ask it something. Default `false`.

@@ -24,7 +24,7 @@ export function resolveOptions(options: OutboxOptions, env: Environment = proces
 }
 
 function assertConsistent(
-  { relay, rabbitmq, consumers }: ResolvedOptions,
+  { relay, rabbitmq, consumers, retention, archive }: ResolvedOptions,
   named: (option: string) => string,
 ): void {
   const found: string[] = [];
@@ -37,6 +37,11 @@ function assertConsistent(
   const { delay, maxDelay } = relay.retry.backoff;
   if (maxDelay < delay) {
     found.push(`relay.retry.backoff.maxDelay (${maxDelay} ms) must be at least its delay (${delay} ms)`);
+  }
+  if (archive !== undefined && retention === 0) {
+    found.push(
+      `${named('archive')} needs published rows to be there for a while: ${named('retention')} must be at least '1s', got 0`,
+    );
   }
   if (rabbitmq.alternateExchange === rabbitmq.exchange) {
     found.push(

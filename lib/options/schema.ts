@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Codec, CodecName } from '../event/codec.js';
 import { codecNames, isCodec } from '../event/codecs/codecs.js';
 import { wireFormats } from '../event/wire/format.js';
+import type { ArchiveFunction } from '../event/archive.js';
 import { durationText, LONGEST_DURATION, milliseconds, type Duration } from '../policy/duration.js';
 import { inboxSchema } from './inbox.js';
 import { retrySchema } from './retry.js';
@@ -146,6 +147,11 @@ const consumers = group({
   }).prefault({}),
 });
 
+const isFunction = (value: unknown): value is ArchiveFunction => typeof value === 'function';
+const archive = z.union([choice('table'), z.custom<ArchiveFunction>(isFunction)], {
+  error: "must be 'table' or a function",
+});
+
 export const optionsSchema = group({
   service: name(/^[\w.:-]{1,80}$/, 'is required: 1 to 80 letters, digits, or any of "._:-"'),
   rabbitmq: rabbitmq.prefault({}),
@@ -156,6 +162,7 @@ export const optionsSchema = group({
   codecs: z.array(codec, { error: 'must be a list of codecs' }).default([]),
   format: choice(...wireFormats).default('plain'),
   retention: duration().default(7 * 86_400_000),
+  archive: archive.optional(),
   idle: flag.default(false),
   inboxRetention: duration(60_000).default(30 * 86_400_000),
   shutdownTimeout: duration(0, 3_600_000).default(30_000),

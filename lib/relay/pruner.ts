@@ -23,7 +23,7 @@ export interface Pruning {
 export const publishedEvents = (store: Pick<OutboxStore, 'prune'>, lifecycle: Telling): Pruning => ({
   job: PRUNE_JOB,
   what: 'Published events',
-  prune: (retention, limit) => store.prune(retention, limit),
+  prune: (retention, limit, stopping) => store.prune(retention, limit, stopping),
   pruned: (count) => lifecycle.tell('pruned', { count }),
 });
 
@@ -36,11 +36,12 @@ export function createPruner(
   const interval = Math.max(1_000, Math.min(LONGEST_INTERVAL, retention / 10));
   const prune = async (stopping: AbortSignal) => {
     try {
-      for await (const count of steps(retention, BATCH)) {
+      for await (const count of steps(retention, BATCH, stopping)) {
         if (count > 0) pruned?.(count);
         if (stopping.aborted) return;
       }
     } catch (error) {
+      if (stopping.aborted) return;
       logger.warn(`${what} could not be pruned, tried again in ${interval} ms: ${(error as Error).message}`);
     }
   };

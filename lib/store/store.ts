@@ -36,10 +36,12 @@ export interface OutboxStore {
   listen(heard: () => void): Promise<Listening>;
 
   /**
-   * Deletes published rows older than `retention` ms, step by step: each step looks at up to `limit` rows, in a short
-   * transaction of its own, and yields the number deleted. Never touches a row that was not published.
+   * Removes published rows older than `retention` ms, step by step: each step looks at up to `limit` rows, in a
+   * transaction of its own, and yields the number removed. Never touches a row that was not published. Where there is an
+   * archive they are in it by then; if it takes none, nothing is removed, and the iteration throws.
+   * @throws {ArchiveFailedError} also when `stopping` aborts while the archive is at work
    */
-  prune(retention: number, limit: number): AsyncIterable<number>;
+  prune(retention: number, limit: number, stopping?: AbortSignal): AsyncIterable<number>;
 
   /**
    * Counts look at up to `limit` rows each and stop there, so that they stay cheap on a table of any size. `lanes` is the

@@ -103,7 +103,7 @@ test('the service of the guide counts, lists and requeues, each letter under its
 
 /** Runs a statement of the documents, which know the tables by their default names. */
 function onTables(sql: string): Promise<unknown> {
-  return playground.sql(sql.replaceAll(/\boutbox\b/g, `${playground.name}.outbox`));
+  return playground.sql(sql.replaceAll(/\boutbox(_archive)?\b/g, `${playground.name}.outbox$1`));
 }
 
 async function stateOf(id: string): Promise<unknown> {

@@ -48,6 +48,7 @@ describe('the configuration table of the README', () => {
       'storage.migrate': '`true` unless `NODE_ENV` is `production`',
       ...Object.fromEntries(
         [
+          'archive',
           'rabbitmq.alternateExchange',
           'rabbitmq.connection.socket',
           'storage.schema',
@@ -59,7 +60,11 @@ describe('the configuration table of the README', () => {
     const { storage, emit, consumers } = defaults;
     expect([storage.schema, emit.expiration, consumers.timeout]).toEqual([undefined, undefined, undefined]);
     const { connection, alternateExchange } = defaults.rabbitmq;
-    expect([connection.socket, alternateExchange]).toEqual([undefined, undefined]);
+    expect([connection.socket, alternateExchange, defaults.archive]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 });
 

@@ -42,6 +42,7 @@ const SETTING: ReadonlyArray<[variable: string, text: string, option: string, va
   ['OUTBOX_TIMEOUT', '30s', 'consumers.timeout', 30_000],
   ['OUTBOX_MAX_REDELIVERIES', '5', 'consumers.maxRedeliveries', 5],
   ['OUTBOX_FORMAT', 'nest', 'format', 'nest'],
+  ['OUTBOX_ARCHIVE', 'table', 'archive', 'table'],
   ['OUTBOX_IDLE', 'true', 'idle', true],
   ['OUTBOX_RETENTION', '0s', 'retention', 0],
   ['OUTBOX_INBOX_RETENTION', '60d', 'inboxRetention', 60 * 86_400_000],

@@ -272,6 +272,10 @@ describe('resolveOptions', () => {
       { rabbitmq: { alternateExchange: 'events' } },
       "rabbitmq.alternateExchange must be another than rabbitmq.exchange ('events')",
     ],
+    [
+      { retention: '0s', archive: 'table' },
+      "archive needs published rows to be there for a while: retention must be at least '1s', got 0",
+    ],
   ])('refuses what cannot work together: %j', (options, problem) => {
     expect(problems({ service: 'orders', ...options })).toEqual([problem]);
   });

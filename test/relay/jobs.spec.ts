@@ -101,7 +101,7 @@ describe('the pruner', () => {
     pruner.start();
     await until(() => steps === 4);
     await pruner.stop();
-    expect(calls).toEqual([[60_000, 5_000]]);
+    expect(calls).toEqual([[60_000, 5_000, expect.any(AbortSignal)]]);
   });
 
   test('stops between two steps when it is told to', async () => {
@@ -121,6 +121,24 @@ describe('the pruner', () => {
     const before = steps;
     await quiet();
     expect(steps).toBe(before);
+  });
+
+  test('says nothing of an archive that was interrupted by the shutdown', async () => {
+    let begun = false;
+    const store = {
+      // oxlint-disable-next-line require-yield
+      async *prune(_retention: number, _limit: number, stopping?: AbortSignal): AsyncGenerator<number> {
+        begun = true;
+        await new Promise((_resolve, reject) => {
+          stopping?.addEventListener('abort', () => reject(new Error('it did not end in time')));
+        });
+      },
+    };
+    const pruner = createPruner(publishedEvents(store, UNHEARD), 60_000, undefined, logger);
+    pruner.start();
+    await until(() => begun);
+    await pruner.stop();
+    expect(logger.warnings).toEqual([]);
   });
 
   test('survives a database in trouble, says so, and is still scheduled', async () => {

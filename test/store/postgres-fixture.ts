@@ -19,12 +19,13 @@ export async function postgresFixture(): Promise<StoreFixture> {
   const dataSource = await openDataSource(playground, statements);
   const names = { schema: playground.name, table: 'outbox', inboxTable: 'outbox_inbox' };
   applyTableNames(dataSource, names);
-  const open: StoreFixture['open'] = ({ parking = true, deletePublished = false } = {}) =>
+  const open: StoreFixture['open'] = ({ parking = true, deletePublished = false, archive } = {}) =>
     new PostgresStore(dataSource, {
       tables: tables(names),
       migrate: true,
       parking,
       deletePublished,
+      archive,
       idleTimeout: 30_000,
       ordering: 'emit',
     });
@@ -34,7 +35,7 @@ export async function postgresFixture(): Promise<StoreFixture> {
     dataSource,
     statements,
     open,
-    clear: async () => void (await playground.sql(`TRUNCATE ${outbox}, ${outbox}_relay`)),
+    clear: async () => void (await playground.sql(`TRUNCATE ${outbox}, ${outbox}_archive, ${outbox}_relay`)),
     killConnections: async () => {
       await playground.sql(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
@@ -47,6 +48,7 @@ export async function postgresFixture(): Promise<StoreFixture> {
       );
       await playground.sql(`UPDATE ${outbox} SET ${aged.join(', ')} WHERE id = ANY ($1::uuid[])`, [ids, ms]);
     },
+    archived: () => playground.sql(`SELECT * FROM ${outbox}_archive ORDER BY ctid`),
     close: async () => {
       await dataSource.destroy();
       await playground.close();

@@ -8,6 +8,7 @@ import { createPlayground, type Playground } from '../support/outbox-app.js';
 export const TABLES = [
   'outbox',
   'outbox_inbox',
+  'outbox_archive',
   'outbox_consumers',
   'outbox_relay',
   'outbox_parked',

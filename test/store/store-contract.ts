@@ -4,6 +4,7 @@ import { readContract } from './contract/read.js';
 import { scheduledContract } from './contract/scheduled.js';
 import { settleContract } from './contract/settle.js';
 import { failedEventsContract } from './contract/failed-events.js';
+import { archiveContract } from './contract/archive.js';
 import { pruneContract } from './contract/prune.js';
 import { statsContract } from './contract/stats.js';
 import { closeContract } from './contract/close.js';
@@ -21,6 +22,7 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
     settleContract(context);
     failedEventsContract(context);
     pruneContract(context);
+    archiveContract(context);
     statsContract(context);
     closeContract(context);
   });

@@ -10,6 +10,7 @@ import type {
   StoreStats,
 } from '../store.js';
 import { Notifications } from './notifications.js';
+import { PostgresPruner, type PrunerSettings } from './postgres-pruner.js';
 import { PostgresReader } from './postgres-reader.js';
 import { PostgresSeat } from './postgres-seat.js';
 import { PostgresSettler } from './postgres-settler.js';
@@ -18,11 +19,8 @@ import { affected, RelayConnections } from './relay-connections.js';
 import { assertSchema, migrateSchema } from './schema.js';
 import { append, type Ordering } from './statements/append.js';
 import { cancel } from './statements/cancel.js';
-import { prune, type PruneStep } from './statements/prune.js';
-import type { Tables } from './tables.js';
 
-export interface PostgresStoreSettings {
-  readonly tables: Tables;
+export interface PostgresStoreSettings extends PrunerSettings {
   readonly migrate: boolean;
   readonly parking: boolean;
   readonly deletePublished: boolean;
@@ -31,14 +29,12 @@ export interface PostgresStoreSettings {
   readonly ordering: Ordering;
 }
 
-/** Identity columns count from 1. */
-const BEFORE_ALL = '0';
-
 /** The outbox on PostgreSQL 14 and later. */
 export class PostgresStore implements OutboxStore {
   private readonly connections: RelayConnections;
   private readonly settler: PostgresSettler;
   private readonly notifications: Notifications;
+  private readonly pruner: PostgresPruner;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -47,6 +43,7 @@ export class PostgresStore implements OutboxStore {
     this.connections = new RelayConnections(dataSource, settings.idleTimeout);
     this.settler = new PostgresSettler(this.connections, settings);
     this.notifications = new Notifications(this.connections, settings.tables);
+    this.pruner = new PostgresPruner(this.connections, settings);
   }
 
   prepare(): Promise<void> {
@@ -85,13 +82,8 @@ export class PostgresStore implements OutboxStore {
     return new PostgresReader(this.connections, this.settings);
   }
 
-  async *prune(retention: number, limit: number): AsyncGenerator<number, void> {
-    for (let after: string | null = BEFORE_ALL; after !== null;) {
-      const statement = prune(this.settings.tables, after, retention, limit);
-      const [step] = await this.connections.query<PruneStep>(statement);
-      yield step?.count ?? 0;
-      after = step?.next ?? null;
-    }
+  prune(retention: number, limit: number, stopping?: AbortSignal): AsyncIterable<number> {
+    return this.pruner.prune(retention, limit, stopping);
   }
 
   /** On a connection that is given up when it does not answer: whoever asks next must not wait for it, too. */

@@ -38,9 +38,17 @@ export class RelayConnections {
     }
   }
 
-  async query<Row>({ text, values }: Statement): Promise<Row[]> {
-    await this.open();
-    return this.dataSource.query<Row[]>(text, [...values]);
+  /** On a connection of its own, which is given up if there is no answer in time. */
+  async query<Row>(statement: Statement): Promise<Row[]> {
+    const connection = await this.connect();
+    try {
+      const rows = await connection.run<Row>(statement);
+      await connection.release();
+      return rows;
+    } catch (error) {
+      await connection.destroy();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ export interface Tables {
   readonly schema: string | undefined;
   readonly outbox: string;
   readonly inbox: string;
+  readonly archive: string;
   readonly consumers: string;
   readonly parked: string;
   readonly parkedOwner: string;
@@ -24,6 +25,7 @@ export function tables({ schema, table = 'outbox', inboxTable = 'outbox_inbox' }
     schema,
     outbox: qualified(table),
     inbox: qualified(inboxTable),
+    archive: qualified(`${table}_archive`),
     consumers: qualified(`${table}_consumers`),
     parked: qualified(`${table}_parked`),
     parkedOwner: qualified(`${table}_parked_owner`),

@@ -6,6 +6,7 @@ import { newEvent } from '../../../lib/emit/new-event.js';
 import { Codecs } from '../../../lib/event/codecs/codecs.js';
 import type { NewEvent } from '../../../lib/event/envelope.js';
 import { LaneSet } from '../../../lib/event/lane.js';
+import type { Archive } from '../../../lib/event/archive.js';
 import type {
   EventReader,
   OutboxStore,
@@ -19,6 +20,7 @@ export interface StoreSettings {
   parking?: boolean;
   /** Default `false`. */
   deletePublished?: boolean;
+  archive?: Archive;
 }
 
 /** A database with the outbox tables in it, and stores on it. */
@@ -34,6 +36,8 @@ export interface StoreFixture {
   killConnections(): Promise<void>;
   /** Makes the rows of these events this many milliseconds older, in every respect. */
   age(ids: readonly string[], ms: number): Promise<void>;
+  /** What is in the archive, in the order it came there. */
+  archived(): Promise<Array<Record<string, unknown>>>;
   close(): Promise<void>;
 }
 
@@ -88,7 +92,7 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
   const event = (type: string, options: EmitOptions = {}, payload: unknown = { type }): NewEvent =>
     newEvent(
       { type, payload, options },
-      { codecs: new Codecs(), format: 'plain', source: 'tests', maxPayload: 1_000_000 },
+      { codecs: new Codecs(), format: 'plain', source: 'tests', maxPayload: 16 * 1024 * 1024 },
     );
   const append = async (store: OutboxStore, ...events: NewEvent[]) => {
     const runner = await begin();

@@ -12,6 +12,7 @@ import type { Migration } from './migration.js';
  * - `errors` is the history of the attempts that failed, and what makes a row hold back the rest of its key: a dead row that
  *   was put back has no attempts behind it, but keeps its place.
  * - The consumers announce themselves: AMQP cannot list queues, and who looks for dead letters has no handlers.
+ * - The archive is filled by `archive: 'table'` alone. Nothing in it is unique, so that nothing can keep a row from it.
  * - Every index but the keys is partial: a published row costs nothing to keep but its place on disk.
  * - Autovacuum goes by a constant number of dead rows: a fraction of a table that keeps a week of rows is far too many.
  */
@@ -20,7 +21,7 @@ export const createOutbox: Migration = {
   timestamp: 1_795_219_200_000,
   name: 'CreateOutbox',
 
-  up: ({ schema, outbox, inbox, consumers, relays, parked, parkedOwner, versions, outboxName }) => [
+  up: ({ schema, outbox, inbox, archive, consumers, relays, parked, parkedOwner, versions, outboxName }) => [
     ...(schema ? [createSchema(schema)] : []),
     `CREATE TABLE IF NOT EXISTS ${versions} (
   version integer PRIMARY KEY,
@@ -60,6 +61,28 @@ export const createOutbox: Migration = {
     `CREATE INDEX "${outboxName}_delayed" ON ${outbox} (available_at) WHERE state = 'pending' AND available_at IS NOT NULL`,
     `CREATE INDEX "${outboxName}_failed" ON ${outbox} (key, seq) WHERE errors IS NOT NULL AND state <> 'published'`,
     `CREATE INDEX "${outboxName}_dead" ON ${outbox} (seq) WHERE state = 'dead'`,
+    `CREATE TABLE ${archive} (
+  seq bigint NOT NULL,
+  id uuid NOT NULL,
+  type text NOT NULL,
+  key text,
+  payload bytea NOT NULL,
+  content_type text NOT NULL,
+  headers text,
+  exchange text,
+  correlation_id text,
+  expiration bigint,
+  priority smallint,
+  created_at timestamptz NOT NULL,
+  attempts integer NOT NULL,
+  last_error text,
+  errors jsonb,
+  published_at timestamptz NOT NULL,
+  returned boolean NOT NULL,
+  archived_at timestamptz NOT NULL DEFAULT now()
+)`,
+    `CREATE INDEX "${outboxName}_archive_id" ON ${archive} (id)`,
+    `CREATE INDEX "${outboxName}_archive_age" ON ${archive} USING brin (archived_at)`,
     `CREATE TABLE ${inbox} (
   consumer text NOT NULL,
   event_id text NOT NULL,
@@ -117,12 +140,13 @@ export const createOutbox: Migration = {
 )`,
   ],
 
-  down: ({ outbox, inbox, consumers, relays, parked, parkedOwner, versions }) => [
+  down: ({ outbox, inbox, archive, consumers, relays, parked, parkedOwner, versions }) => [
     `DROP TABLE ${parkedOwner}`,
     `DROP TABLE ${parked}`,
     `DROP TABLE ${consumers}`,
     `DROP TABLE ${relays}`,
     `DROP TABLE ${inbox}`,
+    `DROP TABLE ${archive}`,
     `DROP TABLE ${outbox}`,
     `DROP TABLE ${versions}`,
   ],
