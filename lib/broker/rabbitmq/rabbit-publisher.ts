@@ -34,7 +34,7 @@ export class RabbitPublisher implements EventPublisher {
     private readonly settings: RabbitPublisherSettings,
   ) {
     connection.listen({
-      connected: () => void this.openChannel(),
+      connected: () => this.reconnected(),
       disconnected: () => this.setBlocked(false),
       blocked: () => this.setBlocked(true),
       unblocked: () => this.setBlocked(false),
@@ -133,6 +133,15 @@ export class RabbitPublisher implements EventPublisher {
     const channel = this.channel;
     this.channel = undefined;
     await channel?.close();
+  }
+
+  /** A channel of an earlier connection is of no use, also if nobody saw it go: it can close in the breath it opens in. */
+  private reconnected(): void {
+    if (this.channel) {
+      this.channel = undefined;
+      this.changed();
+    }
+    void this.openChannel();
   }
 
   private async openChannel(): Promise<void> {

@@ -139,7 +139,13 @@ export class RabbitSubscription implements Subscription {
     // Known before it consumes: the broker can cancel the consumer, or close the channel, in the same breath.
     this.channel = channel;
     void channel.closed.then((reason) => this.ended(channel, reason));
-    await channel.consume(this.request.queue, this.request.prefetch, (raw) => this.receive(channel, raw));
+    try {
+      await channel.consume(this.request.queue, this.request.prefetch, (raw) => this.receive(channel, raw));
+    } catch (error) {
+      // It may have closed before we listened, and will then not tell.
+      this.ended(channel, (error as Error).message);
+      throw error;
+    }
     if (this.channel !== channel) throw new Error('the consumer was lost as it began');
     this.nowConsuming();
   }

@@ -155,6 +155,18 @@ describe('a subscription', () => {
     await expectConsuming(connection, 2);
   });
 
+  test('whose channel had ended before anybody could hear of it is resumed', async () => {
+    const dead = new FakeChannel((channel) => {
+      channel.closed = true; // Without a word: it was said before we listened.
+      throw new Error('Channel closed');
+    });
+    const connection = new FakeConnection([dead]);
+    await subscribe(connection).start();
+    await expectConsuming(connection, 2);
+    expect(lost).toEqual(['Channel closed']);
+    expect(recovered).toBe(1);
+  });
+
   test('that cannot open a channel, or declare, at its start is an outage, and goes on by itself', async () => {
     const connection = new FakeConnection([new Error('No channels left to allocate')]);
     let attempts = 0;
