@@ -243,7 +243,7 @@ export async function close(parts: OutboxParts): Promise<void> {
   await Promise.all([
     consumers.close(options.shutdownTimeout).then(() => rollCall.stop()),
     relay.finished(options.shutdownTimeout),
-    pruner?.stop(),
+    pruner && settledWithin(pruner.stop(), options.shutdownTimeout),
   ]);
   await broker.close();
   announcer.close();

@@ -101,6 +101,39 @@ describe('the table', () => {
   );
 });
 
+describe('autovacuum', () => {
+  test('goes by numbers of rows, however large a table has grown', async () => {
+    await storeOn(await connect(), true).prepare();
+    const settings = await playground().sql<{ table: string; option: string; value: number }>(
+      `SELECT relname AS table, option_name AS option, option_value::float AS value
+       FROM pg_class, pg_options_to_table(reloptions)
+       WHERE relnamespace = $1::regnamespace AND option_name LIKE 'autovacuum%'`,
+      [playground().name],
+    );
+    const of = (table: string) =>
+      Object.fromEntries(
+        settings
+          .filter((setting) => setting.table === table)
+          .map(({ option, value }) => [option.replace('autovacuum_', ''), value]),
+      );
+    expect(of('outbox')).toEqual({
+      vacuum_scale_factor: 0,
+      vacuum_threshold: 10_000,
+      vacuum_insert_scale_factor: 0,
+      vacuum_insert_threshold: 100_000,
+      analyze_scale_factor: 0,
+      analyze_threshold: 50_000,
+    });
+    expect(of('outbox_inbox')).toEqual({
+      vacuum_scale_factor: 0,
+      vacuum_threshold: 50_000,
+      vacuum_insert_scale_factor: 0,
+      vacuum_insert_threshold: 500_000,
+    });
+    expect(of('outbox_parked')).toEqual({ vacuum_scale_factor: 0, vacuum_threshold: 1_000 });
+  });
+});
+
 describe('outboxMigrations', () => {
   test('go up, leave storage.migrate nothing to do, and go down again', async () => {
     const dataSource = await connect({ migrations: outboxMigrations, schema: playground().name });

@@ -5,7 +5,7 @@ import type { Migration } from './migration.js';
  * The tables. Why they look like this:
  * - `payload` is bytea: the relay hands bytes from disk to socket and never parses them (jsonb costs 11 % of its rate).
  * - `seq` is the order of emission; `xid` is the emitting transaction, which lets the reader find exactly the rows that
- *   became visible since it last looked, however late they committed (see statements/claim-fresh.ts).
+ *   became visible since it last looked, however late they committed (see statements/read-fresh.ts).
  * - `available_at` is null for "at once", so that the two indexes the hot path uses hold only rows ready to go; delayed
  *   and retried rows live in a small index of their own.
  * - `headers` are checked: the relay reads them, and one row with broken ones (from somebody's own INSERT) would stop it.
