@@ -8,6 +8,11 @@ export const PRUNE_JOB = 'outbox.prune';
 /** Rows per transaction: short enough to hold up nobody. */
 const BATCH = 5_000;
 const LONGEST_INTERVAL = 60_000;
+/**
+ * Steps in a row that may find nothing. Behind them come rows that stay, such as those of a backlog that is older than the
+ * retention: to walk through millions of them every time would slow down their publishing.
+ */
+const MOST_IN_VAIN = 20;
 
 /** What is removed when it outlived its retention, in bounded batches, each in a transaction of its own. */
 export interface Pruning {
@@ -35,10 +40,12 @@ export function createPruner(
 ): Job {
   const interval = Math.max(1_000, Math.min(LONGEST_INTERVAL, retention / 10));
   const prune = async (stopping: AbortSignal) => {
+    let inVain = 0;
     try {
       for await (const count of steps(retention, BATCH, stopping)) {
         if (count > 0) pruned?.(count);
-        if (stopping.aborted) return;
+        inVain = count > 0 ? 0 : inVain + 1;
+        if (stopping.aborted || inVain === MOST_IN_VAIN) return;
       }
     } catch (error) {
       if (stopping.aborted) return;

@@ -37,7 +37,8 @@ export interface OutboxStore {
 
   /**
    * Removes published rows older than `retention` ms, step by step: each step looks at up to `limit` rows, in a
-   * transaction of its own, and yields the number removed. Never touches a row that was not published. Where there is an
+   * transaction of its own, and yields the number removed. Whoever leaves it before its end goes on from there the next
+   * time. Never touches a row that was not published. Where there is an
    * archive they are in it by then; if it takes none, nothing is removed, and the iteration throws.
    * @throws {ArchiveFailedError} also when `stopping` aborts while the archive is at work
    */

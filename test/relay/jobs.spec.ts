@@ -123,6 +123,26 @@ describe('the pruner', () => {
     expect(steps).toBe(before);
   });
 
+  test('does not walk on and on through what is to stay', async () => {
+    let [walks, steps] = [0, 0];
+    const store = {
+      async *prune() {
+        walks++;
+        yield* [5, 0, 3];
+        for (;;) {
+          steps++;
+          yield await Promise.resolve(0);
+        }
+      },
+    };
+    const registry = new SchedulerRegistry();
+    const pruner = createPruner(publishedEvents(store, UNHEARD), 60_000, registry, logger);
+    pruner.start();
+    await until(() => walks === 1 && registry.doesExist('timeout', PRUNE_JOB));
+    await pruner.stop();
+    expect(steps).toBe(20);
+  });
+
   test('says nothing of an archive that was interrupted by the shutdown', async () => {
     let begun = false;
     const store = {

@@ -29,6 +29,9 @@ const NEVER = new AbortController().signal;
 
 /** Removes published rows whose retention is over, step by step, each in a transaction of its own. */
 export class PostgresPruner {
+  /** Where the next step begins: also of the next walk, if one is left before its end. */
+  private position = BEFORE_ALL;
+
   constructor(
     private readonly connections: RelayConnections,
     private readonly settings: PrunerSettings,
@@ -39,10 +42,11 @@ export class PostgresPruner {
     limit: number,
     stopping: AbortSignal = NEVER,
   ): AsyncGenerator<number, void> {
-    for (let after: string | null = BEFORE_ALL; after !== null;) {
-      const step: PruneStep = await this.step({ after, retention, limit }, stopping);
-      yield step.count;
-      after = step.next;
+    for (let isDone = false; !isDone;) {
+      const { count, next } = await this.step({ after: this.position, retention, limit }, stopping);
+      isDone = next === null;
+      this.position = next ?? BEFORE_ALL;
+      yield count;
     }
   }
 

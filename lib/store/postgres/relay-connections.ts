@@ -16,13 +16,15 @@ export class RelayConnections {
 
   constructor(
     application: DataSource,
-    /** Milliseconds to wait for the answer to a statement before its connection is given up. */
+    /** Milliseconds to wait for a connection, and for the answer to a statement before its connection is given up. */
     private readonly patience: number,
   ) {
     this.dataSource = new DataSource({
       ...application.options,
       ...SETTINGS,
       poolSize: POOL_SIZE,
+      // A server that dies in the middle of a handshake says nothing, ever.
+      connectTimeoutMS: patience,
     } as DataSourceOptions);
   }
 

@@ -88,6 +88,33 @@ export function pruneContract({
       expect(await rows()).toHaveLength(30);
     });
 
+    test('goes on where it was left, and begins anew after its end', async () => {
+      const store = open();
+      await append(store, ...numbered(10));
+      const expired = [event('expired.1'), event('expired.2')];
+      const [pending, young] = [(await rows()).map(({ id }) => id), event('young')];
+      const reader = store.openReader();
+      await append(store, ...expired, young);
+      const found = await read(reader);
+      await settleAll(store, found.slice(10));
+      await fixture().age([...pending, ...expired.map(({ id }) => id)], 10_000);
+      const steps = async (most: number) => {
+        let [taken, removed] = [0, 0];
+        for await (const count of store.prune(5_000, 2)) {
+          removed += count;
+          if (++taken === most) break;
+        }
+        return removed;
+      };
+      expect(await steps(3)).toBe(0);
+      expect(await steps(3)).toBe(2);
+      await settleAll(store, found.slice(0, 10));
+      await fixture().age(pending, 10_000);
+      await steps(Number.POSITIVE_INFINITY);
+      await steps(Number.POSITIVE_INFINITY);
+      expect((await rows()).map(({ type }) => type)).toEqual(['young']);
+    });
+
     test('does not wait for another that is at the same rows', async () => {
       const store = open();
       const other = open();
