@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startPostgres } from '../support/postgres.mjs';
 import { eventually, type TestApp } from '../support/outbox-app.js';
-import { events, idsOf, inversions, RelayStage } from './stage.js';
+import { events, expectUnharmed, RelayStage } from './stage.js';
 
 const OPTIONS = { relay: { pollInterval: 50, batchSize: 50 } };
 
@@ -25,16 +25,6 @@ describe('a database in trouble', () => {
 
   const published = ({ relay }: TestApp) => relay.counts.published;
 
-  async function expectUnharmed(ids: readonly string[]): Promise<void> {
-    await stage.settled(40_000);
-    const received = await stage.receive();
-    expect(new Set(idsOf(received))).toEqual(new Set(ids));
-    expect(inversions(received)).toEqual([]);
-    expect((await stage.rows()).filter(({ attempts, state }) => attempts || state !== 'published')).toEqual(
-      [],
-    );
-  }
-
   test('that kills the relay’s connections again and again costs duplicates at most', async () => {
     const ids = await stage.emit(events(5_000, { keys: 11 }));
     const applicationName = `${stage.playground.name}_relay`;
@@ -48,7 +38,7 @@ describe('a database in trouble', () => {
       );
       expect(killed.length).toBeGreaterThan(0);
     }
-    await expectUnharmed(ids);
+    await expectUnharmed(stage, ids);
   });
 
   test.each(['fast', 'immediate'] as const)(
@@ -58,7 +48,7 @@ describe('a database in trouble', () => {
       const relay = await stage.relay(OPTIONS);
       await eventually(() => published(relay) > 500);
       await server.restart(mode);
-      await expectUnharmed(ids);
+      await expectUnharmed(stage, ids);
       expect(await relay.relay.stats()).toMatchObject({ breaker: 'closed', dead: 0 });
     },
   );
@@ -77,6 +67,6 @@ describe('a database in trouble', () => {
     await server.start();
     await eventually(() => relay.relay.stats().catch(() => undefined));
     ids.push(...(await stage.emit(events(10).map((event) => ({ ...event, payload: 11 })))));
-    await expectUnharmed(ids);
+    await expectUnharmed(stage, ids);
   });
 });

@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import amqp, { type ConsumeMessage } from 'amqplib';
 import type { EmitOptions, EventToEmit, OutboxOptions } from 'nestjs-rabbitmq-outbox';
 import {
@@ -210,4 +211,17 @@ export function inversions(received: readonly Received[]): string[] {
     highest.set(key, Math.max(before, number));
     return number < before ? [`${key}: ${number} after ${before}`] : [];
   });
+}
+
+/** Everything arrives, in order, and no attempt is spent. Resolves to how often an event came, at most. */
+export async function expectUnharmed(stage: RelayStage, ids: readonly string[]): Promise<number> {
+  await stage.settled(40_000);
+  const received = await stage.receive();
+  expect(new Set(idsOf(received))).toEqual(new Set(ids));
+  expect(inversions(received)).toEqual([]);
+  const harmed = (await stage.rows()).filter(({ attempts, state }) => attempts || state !== 'published');
+  expect(harmed).toEqual([]);
+  const times = new Map<string, number>();
+  for (const { id } of received) times.set(id, (times.get(id) ?? 0) + 1);
+  return Math.max(...times.values());
 }
