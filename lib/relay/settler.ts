@@ -30,6 +30,7 @@ export class Settler {
   private timer: NodeJS.Timeout | undefined;
   private recording: Promise<void> | undefined;
   private isUrgent = false;
+  private isStopped = false;
 
   constructor(
     private readonly store: Pick<OutboxStore, 'settle'>,
@@ -56,6 +57,7 @@ export class Settler {
 
   /** What is not recorded by now will be published again. */
   stop(): void {
+    this.isStopped = true;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.waiting = [];
@@ -85,6 +87,8 @@ export class Settler {
       try {
         await this.store.settle(settlementOf(batch));
       } catch (error) {
+        // To try again for ever would keep the process alive.
+        if (this.isStopped) return;
         this.waiting.unshift(...batch);
         const wait = this.hooks.failed(error as Error);
         this.timer = setTimeout(() => this.recordIn(0), wait);

@@ -37,6 +37,25 @@ test('records together what came within its patience', async () => {
   expect(recorded).toEqual([['1', '2']]);
 });
 
+test('does not try again what fails when it has been stopped, nor what comes late', async () => {
+  const refusals: Array<() => void> = [];
+  const { settler } = start(
+    () => new Promise((_, reject) => refusals.push(() => reject(new Error('The outbox has been closed.')))),
+  );
+  settler.add(published('1'));
+  const flushing = settler.flush();
+  settler.stop();
+  refusals[0]?.();
+  await flushing;
+  await afterPatience();
+  expect(refusals).toHaveLength(1);
+  settler.add(published('2'));
+  await afterPatience();
+  refusals[1]?.();
+  await afterPatience();
+  expect(refusals).toHaveLength(2);
+});
+
 test('keeps what could not be recorded, and records it with what has come since', async () => {
   let refuses = true;
   const { settler, recorded } = start(() =>
