@@ -5,6 +5,8 @@ export type Role = (typeof ROLES)[number];
 export interface Config {
   role: Role;
   port: number;
+  /** Where a relay or a worker, which serves no page, serves `/metrics` and `/health`. */
+  monitoringPort?: number;
   databaseUrl?: string;
   rabbitmqUrl?: string;
   /** Prefix of the queue names. */
@@ -25,7 +27,8 @@ export class StartError extends Error {
 export function readConfig(env: NodeJS.ProcessEnv, argv: string[]): Config {
   const config: Config = {
     role: readRole(argv[0] || env.ROLE || 'all'),
-    port: readPort(env.PORT || '3000'),
+    port: readPort('PORT', env.PORT || '3000'),
+    ...(env.MONITORING_PORT && { monitoringPort: readPort('MONITORING_PORT', env.MONITORING_PORT) }),
     databaseUrl: readUrl('DATABASE_URL', env),
     rabbitmqUrl: readUrl('RABBITMQ_URL', env),
     service: env.OUTBOX_SERVICE || 'shop',
@@ -39,10 +42,10 @@ function readRole(value: string): Role {
   return role;
 }
 
-function readPort(value: string): number {
+function readPort(variable: string, value: string): number {
   const port = Number(value);
   if (!/^\d+$/.test(value) || port > 65_535)
-    throw new StartError(`PORT must be a number from 0 (any free port) to 65535, got "${value}".`);
+    throw new StartError(`${variable} must be a number from 0 (any free port) to 65535, got "${value}".`);
   return port;
 }
 

@@ -33,6 +33,7 @@ export class ShopModule {
         }),
         // Traces, if OpenTelemetry has been registered (tracing.ts). The numbers go to Prometheus.
         OutboxOpenTelemetryModule.forRoot({ metrics: false }),
+        MonitoringModule.create(),
         ...(config.role === 'relay' ? [] : features(config.role, servers)),
       ],
     };
@@ -45,6 +46,6 @@ function features(role: Role, servers: Servers): NonNullable<DynamicModule['impo
     InvoicingModule,
     NotificationsModule,
     WarehouseModule,
-    ...(role === 'worker' ? [] : [MonitoringModule.create(), LiveModule.for(role, servers)]),
+    ...(role === 'worker' ? [] : [LiveModule.for(role, servers)]),
   ];
 }

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { StartError, type Config } from './config.js';
 import { ShopLogger } from './logger.js';
+import { MonitoringServer } from './monitoring/monitoring-server.js';
 import { servePage } from './page/serve-page.js';
 import { Servers } from './servers.js';
 import { ShopModule } from './shop.module.js';
@@ -17,7 +18,13 @@ export async function startShop(config: Config): Promise<Shop> {
   const servers = await Servers.start(config);
   try {
     const app = await (servesHttp(config) ? startHttp(config, servers) : startBackground(config, servers));
-    return { close: () => stop(app, servers) };
+    const monitoring = await monitor(app, config);
+    return {
+      close: async () => {
+        await monitoring?.close();
+        await stop(app, servers);
+      },
+    };
   } catch (error) {
     await servers.close();
     throw error;
@@ -52,6 +59,18 @@ async function startBackground(config: Config, servers: Servers): Promise<INestA
   });
   new Logger('Shop').log(config.role === 'relay' ? 'Relay is publishing' : 'Worker is consuming');
   return app;
+}
+
+/** A process with a page answers beside it. */
+async function monitor(app: INestApplicationContext, config: Config): Promise<MonitoringServer | undefined> {
+  const { monitoringPort } = config;
+  if (servesHttp(config) || monitoringPort === undefined) return undefined;
+  const server = await MonitoringServer.listen(app, monitoringPort).catch(async (error: unknown) => {
+    await app.close();
+    throw explainListen(error, monitoringPort);
+  });
+  new Logger('Shop').log(`Monitoring on http://localhost:${server.port}`);
+  return server;
 }
 
 /** The embedded servers go last: the relay and the consumers still need them to finish what they hold. */

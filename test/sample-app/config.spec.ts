@@ -12,6 +12,12 @@ test('takes the role from the first argument before ROLE', () => {
   expect(readConfig({ ...REAL, ROLE: 'api' }, []).role).toBe('api');
 });
 
+test('watches processes without a page on a port of their own, if it is told one', () => {
+  expect(readConfig({ MONITORING_PORT: '9100' }, []).monitoringPort).toBe(9_100);
+  expect(readConfig({}, [])).not.toHaveProperty('monitoringPort');
+  expect(() => readConfig({ MONITORING_PORT: 'no' }, [])).toThrow('MONITORING_PORT must be a number');
+});
+
 test.each([
   [{ ROLE: 'boss' }, 'ROLE must be one of all, api, relay, worker, got "boss".'],
   [{ PORT: 'http' }, 'PORT must be a number from 0 (any free port) to 65535, got "http".'],

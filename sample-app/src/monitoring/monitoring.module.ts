@@ -6,7 +6,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
 
-/** `/health` for whoever starts and restarts the shop, `/metrics` for Prometheus. */
+/** `/health` for whoever starts and restarts the shop, `/metrics` for Prometheus; of a process without a page, see `MonitoringServer`. */
 @Module({})
 export class MonitoringModule {
   static create(): DynamicModule {
