@@ -1,5 +1,6 @@
-// A relay whose operators look at it all the time: statistics, metrics, health.
+// A relay whose operators look at it all the time: statistics, dead letters, metrics, health.
 import { Registry } from 'prom-client';
+import { DeadLetters } from '../../../dist/lib/index.js';
 import { OutboxPrometheusModule } from '../../../dist/lib/observe/prometheus/index.js';
 import { OutboxHealthIndicator, OutboxHealthModule } from '../../../dist/lib/observe/terminus/index.js';
 import { rate } from '../measure.mjs';
@@ -14,8 +15,10 @@ export async function start(site, options) {
   const imports = [OutboxPrometheusModule.forRoot({ registry }), OutboxHealthModule.forRoot({ cache: 0 })];
   outbox = await startOutbox(site, options, { imports });
   const health = outbox.app.get(OutboxHealthIndicator, { strict: false });
+  const deadLetters = outbox.app.get(DeadLetters);
   questions = {
     stats: () => outbox.relay.stats(),
+    list: () => deadLetters.list({ where: 'publishing' }),
     metrics: () => registry.metrics(),
     health: () => health.isHealthy('outbox'),
   };
