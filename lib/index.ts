@@ -8,6 +8,7 @@ export {
 export {
   getOutboxConsumersToken,
   getDeadLettersToken,
+  getOutboxDoctorToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
   getOutboxRelayToken,
@@ -16,6 +17,7 @@ export {
   InjectDeadLetters,
   InjectOutbox,
   InjectOutboxConsumers,
+  InjectOutboxDoctor,
   InjectOutboxEventPublisher,
   InjectOutboxLifecycle,
   InjectOutboxRelay,
@@ -79,6 +81,11 @@ export type { DeadLetter } from './admin/dead-letters/dead-letter.js';
 export type { DeadLetterFilter, DeadLetterTarget } from './admin/dead-letters/dead-letter-filter.js';
 export type { SweepOptions, SweepProblem, SweepProgress, SweepReport } from './admin/dead-letters/sweep.js';
 
+// What is wrong
+export { OutboxDoctor } from './admin/doctor/doctor.js';
+export type { CheckName, CheckResult, Diagnosis, Finding } from './admin/doctor/diagnosis.js';
+export type { DoctorOptions } from './admin/doctor/thresholds.js';
+
 // Observing
 export { OutboxLifecycle } from './lifecycle/outbox-lifecycle.js';
 export type { LifecycleListener } from './lifecycle/lifecycle.js';
@@ -99,7 +106,7 @@ export type {
 export { OutboxTopology, type ExportOptions } from './broker/rabbitmq/outbox-topology.js';
 export type { RabbitDefinitions } from './broker/rabbitmq/exported-definitions.js';
 export type { Permissions, RolePermissions } from './broker/rabbitmq/permissions.js';
-export type { TopologyReport } from './broker/rabbitmq/topology-report.js';
+export type { TopologyReport } from './broker/topology-report.js';
 
 // Tables
 export type { Archive, ArchivedEvent, ArchiveFunction } from './event/archive.js';

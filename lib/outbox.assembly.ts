@@ -2,6 +2,9 @@ import { hostname } from 'node:os';
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { DeadLetters } from './admin/dead-letters/dead-letters.js';
+import { OutboxDoctor } from './admin/doctor/doctor.js';
+import type { DoctorParts } from './admin/doctor/facts.js';
+import type { SubscriptionRequest } from './broker/subscriber.js';
 import type { PlanSettings } from './broker/rabbitmq/plan.js';
 import { RabbitMq } from './broker/rabbitmq/rabbitmq.js';
 import type { Consumers } from './consume/consumers.js';
@@ -29,6 +32,7 @@ import { OutboxRelay } from './relay/relay.js';
 import { applyTableNames, storageNames } from './store/apply-table-names.js';
 import { PostgresConsumerRegistry } from './store/postgres/postgres-consumer-registry.js';
 import { PostgresDeadEvents } from './store/postgres/postgres-dead-events.js';
+import { PostgresInspection } from './store/postgres/postgres-inspection.js';
 import { PostgresParking } from './store/postgres/postgres-parking.js';
 import { PostgresStore } from './store/postgres/postgres-store.js';
 import { tables } from './store/postgres/tables.js';
@@ -53,7 +57,12 @@ export interface OutboxParts {
   readonly consumers: Consumers;
   readonly rollCall: RollCall;
   readonly deadLetters: DeadLetters;
+  /** For an application that has these handlers. */
+  readonly doctorFor: (requests: Requests, ready?: DoctorParts['ready']) => OutboxDoctor;
 }
+
+/** What the handlers of an application need of the broker. */
+type Requests = () => readonly SubscriptionRequest[];
 
 /** Builds the parts, and brings the tables up to date (or fails the start because they are not). */
 export async function assemble(
@@ -136,6 +145,22 @@ export async function assemble(
     registry,
     logger: consumerLogger,
   });
+  const topology = {
+    exchange: rabbitmq.exchange,
+    queueType: rabbitmq.queueType,
+    maxRedeliveries: consumers.maxRedeliveries,
+    urls: rabbitmq.url,
+  };
+  const deadLetters = new DeadLetters({
+    events: new PostgresDeadEvents(dataSource, tables(names)),
+    queues: broker.deadLetters,
+    parking: new PostgresParking(dataSource, tables(names)),
+    registry: registeredConsumers,
+    own: () => consuming.states.map(({ queue }) => queue),
+    messages: new MessageReader(codecs),
+    lifecycle,
+    wake: () => wakeUp.signal(),
+  });
   return {
     options,
     lifecycle,
@@ -164,22 +189,49 @@ export async function assemble(
     consumers: consuming,
     rollCall: new RollCall(
       registeredConsumers,
-      { service: options.service, exchange: rabbitmq.exchange },
+      {
+        service: options.service,
+        exchange: rabbitmq.exchange,
+        topology: rabbitmq.topology,
+        queueType: rabbitmq.queueType,
+        maxRedeliveries: consumers.maxRedeliveries,
+        alternateExchange: rabbitmq.alternateExchange ?? null,
+      },
       new LeftoversTeller((queue) => broker.lookAt(queue), consumerLogger),
       consumerLogger,
     ),
-    deadLetters: new DeadLetters({
-      events: new PostgresDeadEvents(dataSource, tables(names)),
-      queues: broker.deadLetters,
-      parking: new PostgresParking(dataSource, tables(names)),
-      registry: registeredConsumers,
-      own: () => consuming.states.map(({ queue }) => queue),
-      messages: new MessageReader(codecs),
-      lifecycle,
-      wake: () => wakeUp.signal(),
-    }),
+    deadLetters,
+    doctorFor: (requests, ready) =>
+      new OutboxDoctor({
+        ...(ready && { ready }),
+        store: new PostgresInspection(dataSource, tables(names)),
+        broker: broker.inspection,
+        registry: registeredConsumers,
+        letters: deadLetters,
+        application: {
+          service: options.service,
+          plan: topology,
+          topology: rabbitmq.topology,
+          relays: relay.enabled,
+          consumes: consumers.enabled,
+          requests,
+        },
+        here,
+      }),
   };
 }
+
+const here = {
+  host: hostname(),
+  now: () => Date.now(),
+  isRunning: (pid: number) => {
+    try {
+      return process.kill(pid, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+  },
+};
 
 /** All that one transaction emitted. */
 function together(emissions: readonly Emission[]): Emission {

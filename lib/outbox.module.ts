@@ -42,6 +42,7 @@ import {
   getHandlerIntakeToken,
   getObservedOutboxToken,
   getOutboxConsumersToken,
+  getOutboxDoctorToken,
   getOutboxEventPublisherToken,
   getOutboxLifecycleToken,
   getOutboxRelayToken,
@@ -86,6 +87,8 @@ const OPTIONS = Symbol('nestjs-rabbitmq-outbox:options');
 const NAME = Symbol('nestjs-rabbitmq-outbox:name');
 const INTAKE = Symbol('nestjs-rabbitmq-outbox:intake');
 const PARTS = Symbol('nestjs-rabbitmq-outbox:parts');
+
+const requestsOf = (intake: HandlerIntake) => handlerQueues(intake.known()).map(requestFor);
 
 /** @throws {InvalidHandlerError} for two handlers that would share an event */
 function disjoint(handlers: readonly Handler[]): readonly Handler[] {
@@ -206,6 +209,11 @@ function moduleOf(
       inject: [PARTS],
       useFactory: ({ deadLetters }: OutboxParts) => deadLetters,
     },
+    {
+      provide: getOutboxDoctorToken(name),
+      inject: [PARTS, INTAKE],
+      useFactory: ({ doctorFor }: OutboxParts, intake: HandlerIntake) => doctorFor(() => requestsOf(intake)),
+    },
     { provide: getHandlerIntakeToken(name), useExisting: INTAKE },
     {
       provide: getOutboxTopologyToken(name),
@@ -213,7 +221,7 @@ function moduleOf(
       useFactory: ({ broker, topology }: OutboxParts, intake: HandlerIntake) =>
         new OutboxTopology(
           topology,
-          () => handlerQueues(intake.known()).map(requestFor),
+          () => requestsOf(intake),
           (asked) => broker.inspect(asked),
         ),
     },

@@ -1,5 +1,6 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { DeadLetters } from './admin/dead-letters/dead-letters.js';
+import { OutboxDoctor } from './admin/doctor/doctor.js';
 import { OutboxTopology } from './broker/rabbitmq/outbox-topology.js';
 import { HandlerIntake } from './consume/handler-intake.js';
 import { OutboxConsumers } from './consume/outbox-consumers.js';
@@ -34,6 +35,9 @@ export const getOutboxLifecycleToken = (name: string = DEFAULT_OUTBOX): Injectio
 export const getDeadLettersToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(DeadLetters, name);
 
+export const getOutboxDoctorToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
+  tokenOf(OutboxDoctor, name);
+
 export const getOutboxTopologyToken = (name: string = DEFAULT_OUTBOX): InjectionToken =>
   tokenOf(OutboxTopology, name);
 
@@ -65,3 +69,6 @@ export const InjectOutboxEventPublisher = (name?: string): ParameterDecorator =>
 
 /** Injects `DeadLetters` of a named instance. */
 export const InjectDeadLetters = (name?: string): ParameterDecorator => Inject(getDeadLettersToken(name));
+
+/** Injects `OutboxDoctor` of a named instance. */
+export const InjectOutboxDoctor = (name?: string): ParameterDecorator => Inject(getOutboxDoctorToken(name));

@@ -1,4 +1,6 @@
-import type { INestApplicationContext, LoggerService, Type } from '@nestjs/common';
+import type { INestApplicationContext, InjectionToken, LoggerService, Type } from '@nestjs/common';
+import { DEFAULT_OUTBOX } from '../outbox.tokens.js';
+import type { AppFlags } from './application-options.js';
 import type { Io } from './io.js';
 import { defaultOf, loadFile } from './load-file.js';
 import { UsageError } from './usage-error.js';
@@ -22,6 +24,27 @@ export async function withApplication<T>(
   } finally {
     await app.close();
   }
+}
+
+/**
+ * Asks a part of an outbox of the application.
+ * @throws {UsageError} when the application has no such outbox
+ */
+export function withPart<Part, T>(
+  { app: reference, outbox }: AppFlags,
+  tokenOf: (name: string) => InjectionToken,
+  io: Io,
+  work: (part: Part) => Promise<T> | T,
+): Promise<T> {
+  return withApplication(reference, io, (app) => {
+    try {
+      return work(app.get<Part>(tokenOf(outbox), { strict: false }));
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'UnknownElementException') throw error;
+      const which = outbox === DEFAULT_OUTBOX ? 'without a name' : `of the name "${outbox}"`;
+      throw new UsageError(`The application of ${reference} has no outbox ${which}.`, { cause: error });
+    }
+  });
 }
 
 async function moduleNamed(reference: string): Promise<Type> {

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { milliseconds, type Duration } from '../policy/duration.js';
 
 /** Parser of an option that is a whole number. */
 export const numberFrom =
@@ -8,3 +9,14 @@ export const numberFrom =
     if (Number.isInteger(number) && number >= least && number <= most) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
   };
+
+/** Parser of an option that is a span of time; a mere number is milliseconds. */
+export function duration(text: string): Duration {
+  const span = /^\d+$/.test(text) ? Number(text) : text;
+  try {
+    milliseconds(span);
+    return span;
+  } catch (error) {
+    throw new InvalidArgumentError(`It ${(error as Error).message}.`);
+  }
+}

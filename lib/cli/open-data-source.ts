@@ -5,6 +5,9 @@ import type { Io } from './io.js';
 import type { StorageFlags } from './storage-options.js';
 import { UsageError } from './usage-error.js';
 
+/** How long to wait for a server that does not answer, unless the data source says; in milliseconds. */
+const CONNECT_TIMEOUT = 10_000;
+
 /** Of the application's settings only where its database is and how to get in: a tool must not migrate or log its way. */
 const OWN_SETTINGS = {
   name: undefined,
@@ -23,15 +26,27 @@ const OWN_SETTINGS = {
  * @throws {UsageError} when nothing says where the database is
  * @throws {DatabaseError} when it cannot be reached
  */
-export async function openDataSource(flags: StorageFlags, { env }: Pick<Io, 'env'>): Promise<DataSource> {
-  const options = await optionsFrom(flags, env);
-  assertPostgres(options.type);
-  const dataSource = new DataSource({ ...options, ...OWN_SETTINGS } as DataSourceOptions);
+export async function openDataSource(flags: StorageFlags, io: Pick<Io, 'env'>): Promise<DataSource> {
+  const dataSource = await dataSourceOf(flags, io);
   try {
     return await dataSource.initialize();
   } catch (error) {
     throw new DatabaseError(`The database cannot be reached: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/**
+ * One that has not connected yet.
+ * @throws {UsageError} when nothing says where the database is
+ */
+export async function dataSourceOf(flags: StorageFlags, { env }: Pick<Io, 'env'>): Promise<DataSource> {
+  const options = await optionsFrom(flags, env);
+  assertPostgres(options.type);
+  return new DataSource({
+    connectTimeoutMS: CONNECT_TIMEOUT,
+    ...options,
+    ...OWN_SETTINGS,
+  } as DataSourceOptions);
 }
 
 async function optionsFrom(flags: StorageFlags, env: Io['env']): Promise<DataSourceOptions> {

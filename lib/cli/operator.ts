@@ -1,12 +1,17 @@
-import type { LoggerService } from '@nestjs/common';
+import type { Logger, LoggerService } from '@nestjs/common';
 import type { OutboxOptions } from '../options/options.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ResolvedOptions } from '../options/schema.js';
-import { assemble, close, type OutboxParts } from '../outbox.assembly.js';
+import { assemble, close, halt, start, type OutboxParts } from '../outbox.assembly.js';
 import { settledWithin } from '../policy/deadline.js';
 import type { OutboxFlags } from './broker-options.js';
 import type { Io } from './io.js';
+import type { OutboxDoctor } from '../admin/doctor/doctor.js';
+import { dataSourceOf } from './open-data-source.js';
 import { withDatabase } from './storage.js';
+
+/** How long to wait for connections to end, in milliseconds. */
+const GOODBYE = 2_000;
 
 /** The outbox as the flags and the environment describe it. */
 export function optionsFrom(
@@ -48,6 +53,69 @@ export function withOutbox<T>(
       await settledWithin(close(parts), options.shutdownTimeout);
     }
   });
+}
+
+/** An outbox that relays, and does nothing else: a process of its own. */
+export function withRelay<T>(
+  flags: OutboxFlags & { readonly service?: string; readonly json?: boolean },
+  io: Io,
+  work: (relay: StandaloneRelay) => Promise<T>,
+): Promise<T> {
+  const { service } = flags;
+  const roles = { relay: { enabled: true }, consumers: { enabled: false } };
+  const options = optionsFrom(flags, io, { ...roles, ...(service !== undefined && { service }) });
+  return withDatabase(flags, io, async ({ dataSource }) => {
+    const { ConsoleLogger, Logger } = await import('@nestjs/common');
+    Logger.overrideLogger(new ConsoleLogger({ json: flags.json ?? false, colors: io.live }));
+    const parts = await assemble('default', options, dataSource, undefined);
+    const stop = async () => {
+      await halt(parts);
+      return parts.relay.finished(options.shutdownTimeout);
+    };
+    try {
+      return await work({
+        parts,
+        logger: new Logger('outbox'),
+        start: () => start(parts, []),
+        stop,
+      });
+    } finally {
+      await settledWithin(close(parts), options.shutdownTimeout + GOODBYE);
+    }
+  });
+}
+
+export interface StandaloneRelay {
+  readonly parts: OutboxParts;
+  readonly logger: Pick<Logger, 'log' | 'warn'>;
+  /** @throws {TopologyMissingError | TopologyMismatchError} when RabbitMQ is there, but not as it must be */
+  start(this: void): Promise<void>;
+  /** Resolves to whether all that was on its way has been settled. */
+  stop(this: void): Promise<boolean>;
+}
+
+/** Whatever the database and RabbitMQ are like: that is what the doctor is asked about. */
+export async function withDoctor<T>(
+  flags: OutboxFlags,
+  io: Io,
+  work: (doctor: OutboxDoctor) => Promise<T>,
+): Promise<T> {
+  const options = optionsFrom(flags, io);
+  const dataSource = await dataSourceOf(flags, io);
+  await logToStderr(io);
+  const parts = await assemble('default', { ...options, idle: true }, dataSource, undefined);
+  try {
+    return await work(
+      parts.doctorFor(
+        () => [],
+        () => dataSource.initialize(),
+      ),
+    );
+  } finally {
+    // What hangs must not keep us: the process ends soon after its answer.
+    const closing = close(parts).then(() => (dataSource.isInitialized ? dataSource.destroy() : undefined));
+    await settledWithin(closing, GOODBYE);
+  }
 }
 
 /** Answers have stdout for themselves. What goes wrong is told by errors; the log is for those who look for more. */

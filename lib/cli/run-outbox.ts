@@ -4,9 +4,12 @@ import { InvalidDeadLetterFilterError } from '../errors/invalid-dead-letter-filt
 import { InvalidOptionError } from '../errors/invalid-option.error.js';
 import { OutboxError } from '../errors/outbox.error.js';
 import { SchemaOutdatedError } from '../errors/schema-outdated.error.js';
+import { addDoctor } from './commands/doctor.js';
 import { addList } from './commands/list.js';
 import { addMigrate } from './commands/migrate.js';
+import { addPrune } from './commands/prune.js';
 import { addPurge } from './commands/purge.js';
+import { addRelay } from './commands/relay.js';
 import { addRequeue } from './commands/requeue.js';
 import { addShow } from './commands/show.js';
 import { addSql } from './commands/sql.js';
@@ -48,11 +51,14 @@ const COMMANDS = [
   addMigrate,
   addStatus,
   addSql,
+  addDoctor,
   addStats,
   addList,
   addShow,
   addRequeue,
   addPurge,
+  addPrune,
+  addRelay,
   addTopology,
 ];
 

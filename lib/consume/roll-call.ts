@@ -5,6 +5,7 @@ import { settledWithin } from '../policy/deadline.js';
 import {
   ANNOUNCE_INTERVAL,
   type ConsumerAnnouncement,
+  type ConsumerNeeds,
   type ConsumerRegistry,
   type RegisteredConsumer,
 } from '../store/consumer-registry.js';
@@ -35,7 +36,10 @@ export class RollCall {
 
   constructor(
     private readonly registry: ConsumerRegistry,
-    private readonly about: { readonly service: string; readonly exchange: string },
+    private readonly about: { readonly service: string } & Pick<
+      ConsumerNeeds,
+      'exchange' | 'topology' | 'queueType' | 'maxRedeliveries' | 'alternateExchange'
+    >,
     private readonly leftovers: Pick<LeftoversTeller, 'tell'>,
     private readonly logger: Pick<Logger, 'warn'>,
   ) {}
@@ -103,13 +107,29 @@ export class RollCall {
   }
 
   private announcementOf(queue: HandlerQueue): ConsumerAnnouncement {
-    const { patterns, exchange = this.about.exchange } = requestFor(queue);
+    const { service, ...broker } = this.about;
+    const {
+      patterns,
+      delays,
+      expiration,
+      singleActive,
+      broadcast,
+      exchange = broker.exchange,
+    } = requestFor(queue);
     return {
       queue: queue.commonName,
-      service: this.about.service,
+      service,
       handlers: queue.handlers.map(({ name }) => name),
       patterns,
       exchange,
+      needs: {
+        ...broker,
+        delays: [...new Set(delays)],
+        expiration: expiration ?? null,
+        singleActive: singleActive ?? false,
+        partitions: queue.partition?.count ?? null,
+        broadcast: broadcast !== undefined,
+      },
     };
   }
 }

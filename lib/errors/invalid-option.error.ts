@@ -1,10 +1,13 @@
 import { OutboxError } from './outbox.error.js';
 
-/** One or more options of `OutboxModule` are wrong. All of them are named at once. */
+/** One or more options are wrong. All of them are named at once. */
 export class InvalidOptionError extends OutboxError {
   readonly code = 'OUTBOX_INVALID_OPTION';
 
-  constructor(readonly problems: readonly string[]) {
-    super(`OutboxModule cannot start:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+  constructor(
+    readonly problems: readonly string[],
+    what = 'OutboxModule cannot start',
+  ) {
+    super(`${what}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
 }

@@ -1,3 +1,22 @@
+/** What a consumer has on the broker, for those who look whether it is there. */
+export interface ConsumerNeeds {
+  /** The event exchange of its outbox; other names are made of it. */
+  readonly exchange: string;
+  readonly topology: 'assert' | 'check' | 'none';
+  readonly queueType: 'quorum' | 'classic';
+  readonly maxRedeliveries: number;
+  readonly alternateExchange: string | null;
+  /** Delays of its retries, in milliseconds. */
+  readonly delays: readonly number[];
+  /** Milliseconds that a message may wait. */
+  readonly expiration: number | null;
+  readonly singleActive: boolean;
+  /** How many queues its events are spread over by their keys, if they are. */
+  readonly partitions: number | null;
+  /** Each of its processes has a queue of its own, and none is called what is on record. */
+  readonly broadcast: boolean;
+}
+
 /** What a process says of one of its consumers. */
 export interface ConsumerAnnouncement {
   /** Of the handlers; of a broadcast, the name that its processes have in common. */
@@ -9,6 +28,7 @@ export interface ConsumerAnnouncement {
   readonly patterns: readonly string[];
   /** The exchange the events come from. */
   readonly exchange: string;
+  readonly needs: ConsumerNeeds;
 }
 
 /** One process's consumer of a queue. */

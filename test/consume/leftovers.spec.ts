@@ -1,7 +1,24 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { leftovers } from '../../lib/consume/leftovers.js';
 import { LeftoversTeller } from '../../lib/consume/leftovers-teller.js';
-import type { ConsumerAnnouncement, RegisteredConsumer } from '../../lib/store/consumer-registry.js';
+import type {
+  ConsumerAnnouncement,
+  ConsumerNeeds,
+  RegisteredConsumer,
+} from '../../lib/store/consumer-registry.js';
+
+const needs: ConsumerNeeds = {
+  exchange: 'events',
+  topology: 'assert',
+  queueType: 'quorum',
+  maxRedeliveries: 20,
+  alternateExchange: null,
+  delays: [1_000],
+  expiration: null,
+  singleActive: false,
+  partitions: null,
+  broadcast: false,
+};
 
 const own = (handler: string, patterns = ['order.*'], more: Partial<ConsumerAnnouncement> = {}) => ({
   queue: `shop.${handler}`,
@@ -9,6 +26,7 @@ const own = (handler: string, patterns = ['order.*'], more: Partial<ConsumerAnno
   handlers: [handler],
   patterns,
   exchange: 'events',
+  needs,
   ...more,
 });
 

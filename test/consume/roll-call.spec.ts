@@ -44,7 +44,14 @@ describe('consumers announce themselves', () => {
     warn.mockClear();
     tell.mockClear();
     [announced, retired, failure, lists] = [[], [], undefined, 0];
-    const about = { service: 'shop', exchange: 'events' };
+    const about = {
+      service: 'shop',
+      exchange: 'events',
+      topology: 'check',
+      queueType: 'quorum',
+      maxRedeliveries: 20,
+      alternateExchange: null,
+    } as const;
     rollCall = new RollCall(registry, about, { tell: (own) => tell(own) }, { warn });
   });
   afterEach(() => void jest.useRealTimers());
@@ -62,6 +69,18 @@ describe('consumers announce themselves', () => {
           handlers: ['Invoicing.invoice'],
           patterns: ['order.*'],
           exchange: 'events',
+          needs: {
+            exchange: 'events',
+            topology: 'check',
+            queueType: 'quorum',
+            maxRedeliveries: 20,
+            alternateExchange: null,
+            delays: [1_000],
+            expiration: null,
+            singleActive: false,
+            partitions: null,
+            broadcast: false,
+          },
         },
       ],
     ]);

@@ -27,6 +27,18 @@ export function consumerRegistryContract(name: string, create: () => Promise<Con
       handlers: ['Invoicing.invoice'],
       patterns: ['order.*', 'say "hi", {you}'],
       exchange: 'events',
+      needs: {
+        exchange: 'events',
+        topology: 'assert',
+        queueType: 'quorum',
+        maxRedeliveries: 20,
+        alternateExchange: null,
+        delays: [1_000, 60_000],
+        expiration: null,
+        singleActive: false,
+        partitions: null,
+        broadcast: false,
+      },
     });
     const seen = async () =>
       (await on.registry.list()).map(({ queue, process, alive }) => [

@@ -4,7 +4,7 @@ import { exported, type RabbitDefinitions } from './exported-definitions.js';
 import { permissionsFor, type RolePermissions } from './permissions.js';
 import type { PlanSettings } from './plan.js';
 import { topologyOf } from './topology-of.js';
-import type { TopologyReport } from './topology-report.js';
+import type { TopologyReport } from '../topology-report.js';
 
 export interface ExportOptions {
   /** Virtual host to write into the definitions. Default: that of `rabbitmq.url`. */

@@ -6,11 +6,12 @@ import { RabbitConnection } from './connection.js';
 import { RabbitDeadLetterQueues } from './dead-letters/rabbit-dead-letter-queues.js';
 import { GuardedPublisher } from './guarded-publisher.js';
 import { deadLetterQueue } from './names.js';
+import { RabbitInspection } from './rabbit-inspection.js';
 import { RabbitPublisher } from './rabbit-publisher.js';
 import { RabbitSubscriber } from './rabbit-subscriber.js';
 import { isRefusal } from './refusal.js';
 import { RetryDelays } from './retry-delays.js';
-import type { TopologyReport } from './topology-report.js';
+import type { TopologyReport } from '../topology-report.js';
 import { RabbitTopology, type TopologySettings } from './topology.js';
 
 export interface RabbitMqSettings extends TopologySettings {
@@ -32,6 +33,7 @@ export class RabbitMq {
   readonly publisher: GuardedPublisher;
   readonly subscriber: RabbitSubscriber;
   readonly deadLetters: RabbitDeadLetterQueues;
+  readonly inspection: RabbitInspection;
   private readonly publishing: RabbitConnection;
   private readonly consuming: RabbitConnection;
   private readonly publishers: readonly RabbitPublisher[];
@@ -64,6 +66,7 @@ export class RabbitMq {
     const forwarder = publisher(() => Promise.resolve());
     this.publishers = [main, isolated, forwarder];
     this.deadLetters = new RabbitDeadLetterQueues(apart, settings);
+    this.inspection = new RabbitInspection(apart, settings.urls);
     this.consuming = connection('consumer');
     this.consumingTopology = new RabbitTopology(this.consuming, settings, apart);
     this.subscriber = new RabbitSubscriber(
@@ -119,7 +122,12 @@ export class RabbitMq {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.subscriber.close(), this.closePublishing(), this.deadLetters.close()]);
+    await Promise.all([
+      this.subscriber.close(),
+      this.closePublishing(),
+      this.deadLetters.close(),
+      this.inspection.close(),
+    ]);
   }
 
   private async closePublishing(): Promise<void> {

@@ -18,7 +18,7 @@ import {
 } from './plan.js';
 
 import { isRefusal } from './refusal.js';
-import type { TopologyReport } from './topology-report.js';
+import type { TopologyReport } from '../topology-report.js';
 
 export interface TopologySettings extends PlanSettings {
   readonly mode: 'assert' | 'check' | 'none';

@@ -1,20 +1,14 @@
-import type { INestApplicationContext } from '@nestjs/common';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { OutboxTopology } from '../../broker/rabbitmq/outbox-topology.js';
 import type { RolePermissions } from '../../broker/rabbitmq/permissions.js';
-import type { TopologyReport } from '../../broker/rabbitmq/topology-report.js';
-import { DEFAULT_OUTBOX, getOutboxTopologyToken } from '../../outbox.tokens.js';
-import { withApplication } from '../application.js';
+import type { TopologyReport } from '../../broker/topology-report.js';
+import { getOutboxTopologyToken } from '../../outbox.tokens.js';
+import { appOption, withOutboxName, type AppFlags } from '../application-options.js';
+import { withPart } from '../application.js';
 import { EXIT } from '../exit-code.js';
 import { answer, table } from '../output.js';
 import type { Run } from '../run.js';
 import { withJson, type JsonFlag } from '../storage-options.js';
-import { UsageError } from '../usage-error.js';
-
-interface AppFlags {
-  readonly app: string;
-  readonly outbox: string;
-}
 
 interface ExportFlags extends AppFlags {
   readonly vhost?: string;
@@ -92,30 +86,14 @@ function addCheck(topology: Command, run: Run): void {
 }
 
 const withApp = (command: Command): Command =>
-  command
-    .addOption(
-      new Option(
-        '--app <file#class>',
-        'compiled file with the module of your application, and its class',
-      ).makeOptionMandatory(),
-    )
-    .option('--outbox <name>', 'which of several outboxes', DEFAULT_OUTBOX);
+  withOutboxName(command.addOption(appOption().makeOptionMandatory()));
 
 function withTopology(
   { app: reference, outbox }: AppFlags,
   io: Run['io'],
   work: (topology: OutboxTopology) => Promise<void> | void,
 ): Promise<void> {
-  return withApplication(reference, io, (app) => work(topologyOf(app, reference, outbox)));
-}
-
-function topologyOf(app: INestApplicationContext, reference: string, outbox: string): OutboxTopology {
-  try {
-    return app.get<OutboxTopology>(getOutboxTopologyToken(outbox), { strict: false });
-  } catch (error) {
-    const which = outbox === DEFAULT_OUTBOX ? 'without a name' : `of the name "${outbox}"`;
-    throw new UsageError(`The application of ${reference} has no outbox ${which}.`, { cause: error });
-  }
+  return withPart<OutboxTopology, void>({ app: reference, outbox }, getOutboxTopologyToken, io, work);
 }
 
 function permissionsTable(roles: RolePermissions): string {

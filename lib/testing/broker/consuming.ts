@@ -46,6 +46,7 @@ export class Consuming {
     }
     const queue = queueFor(this.port, name);
     this.#assertAdmitted(queue, fields.exclusive);
+    assertPriority(queue, fields.arguments['x-priority']);
     const subscription = new Subscription(this, queue, tag, fields, this.#prefetchFor(queue));
     this.#subscriptions.set(tag, subscription);
     if (!fields.nowait) this.port.send('BasicConsumeOk', { consumerTag: tag });
@@ -200,6 +201,14 @@ class Subscription implements Consumer {
   cancelled(): void {
     this.channel.cancelled(this);
   }
+}
+
+function assertPriority({ name }: Queue, priority: unknown): void {
+  if (priority === undefined || isInteger(priority)) return;
+  throw new AmqpException(
+    'PRECONDITION_FAILED',
+    `invalid arg 'x-priority' for ${described('queue', name)}: "expected integer, got ${typeof priority}"`,
+  );
 }
 
 function assertGettable(queue: Queue): void {

@@ -101,6 +101,7 @@ export const createOutbox: Migration = {
   handlers text[] NOT NULL,
   patterns text[] NOT NULL,
   exchange text NOT NULL,
+  needs jsonb NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),
   seen_at timestamptz NOT NULL DEFAULT now(),
   stopped_at timestamptz,

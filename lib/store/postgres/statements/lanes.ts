@@ -24,6 +24,12 @@ FROM generate_series(${lane}, ${GRANULES - 1}, ${lanes}) AS granule`;
 export const lockSeat = (tableOid: string, id: number): string =>
   `SELECT ${lock(tableOid, String(FIRST_SEAT + id))}`;
 
+/** Ids of the relays that have a seat, for a statement that is about them. */
+export const seatLocks = (tableOid: string): string =>
+  `SELECT objid::bigint - ${FIRST_SEAT} FROM pg_locks
+WHERE locktype = 'advisory' AND classid = ${tableOid} AND objsubid = 1 AND granted AND objid::bigint >= ${FIRST_SEAT}
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
 /** One connection that holds locks of this outbox. */
 export interface CensusRow {
   /** Of the relay, if it is one. */

@@ -1,4 +1,4 @@
-import type { TopologyMismatch } from '../../errors/topology-mismatch.error.js';
+import type { TopologyMismatch } from '../errors/topology-mismatch.error.js';
 
 /** What was found on the broker, of what has to be there. All empty is well. */
 export interface TopologyReport {
