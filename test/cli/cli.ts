@@ -51,7 +51,7 @@ const script = new URL('../../dist/lib/cli/outbox.js', import.meta.url).pathname
 /** Runs the script that the package installs. */
 export async function spawned(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   try {
-    const options = { env: { PATH: process.env['PATH'], ...env } };
+    const options = { env: { PATH: process.env['PATH'], ...env }, maxBuffer: 64 * 1024 * 1024 };
     return { code: 0, ...(await promisify(execFile)(process.execPath, [script, ...args], options)) };
   } catch (error) {
     const { code, stdout, stderr } = error as Outcome;
