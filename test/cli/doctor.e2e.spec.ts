@@ -1,130 +1,39 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { Injectable } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { OnEvent, type Diagnosis, type Finding } from 'nestjs-rabbitmq-outbox';
-import {
-  createPlayground,
-  eventually,
-  startApp,
-  type Playground,
-  type TestApp,
-} from '../support/outbox-app.js';
-import { startRabbitMq, type RabbitMqNode } from '../support/rabbitmq.mjs';
+import { OnEvent } from 'nestjs-rabbitmq-outbox';
+import { eventually } from '../support/outbox-app.js';
 import { TcpProxy } from '../support/tcp-proxy.mjs';
-import { cli, spawned } from './cli.js';
+import { spawned } from './cli.js';
+import {
+  aged,
+  app,
+  apps,
+  at,
+  cleanups,
+  diagnose,
+  end,
+  found,
+  healthy,
+  Invoicing,
+  leave,
+  node,
+  open,
+  PATIENCE,
+  playground,
+  provided,
+  relay,
+  rows,
+  startBroker,
+  states,
+  stopBroker,
+  table,
+} from './doctor-stage.js';
 
-const script = fileURLToPath(new URL('../../dist/lib/cli/outbox.js', import.meta.url));
-
-@Injectable()
-class Invoicing {
-  broken = false;
-
-  @OnEvent('order.placed', { retry: false })
-  invoice(): void {
-    if (this.broken) throw new Error('the printer is on fire');
-  }
-}
-
-/** A process takes a while to start on a machine that has much to do. */
-const PATIENCE = 90_000;
 jest.setTimeout(2 * PATIENCE);
 
-let node: RabbitMqNode;
-let playground: Playground;
-let table: string;
-const apps: TestApp[] = [];
-const relays: ChildProcess[] = [];
-const cleanups: Array<() => unknown> = [];
-
-beforeAll(async () => {
-  node = await startRabbitMq();
-}, 60_000);
-afterAll(() => node?.close());
-
-beforeEach(async () => {
-  playground = await createPlayground({ rabbitUrl: node.url, ownBroker: true });
-  table = `${playground.name}.outbox`;
-});
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  for (const relay of relays.splice(0)) await end(relay);
-  for (const app of apps.splice(0)) await app.close();
-  await playground.close();
-});
-
-async function app(settings: Parameters<typeof startApp>[1] = {}): Promise<TestApp> {
-  const started = await startApp(playground, { providers: [Invoicing], ...settings });
-  apps.push(started);
-  return started;
-}
-
-/** Once the process has told of its relay and of its consumers. */
-async function healthy(settings: Parameters<typeof startApp>[1] = {}): Promise<TestApp> {
-  const started = await app(settings);
-  if (settings.options?.relay?.enabled !== false)
-    await eventually(() => rows(`${playground.name}.outbox_relay`));
-  await eventually(() => rows(`${playground.name}.outbox_consumers`));
-  await started.emit('order.placed');
-  await eventually(async () => (await states()).every((state) => state === 'published'));
-  return started;
-}
-
-const rows = async (name: string) =>
-  (await playground.sql<{ count: number }>(`SELECT count(*)::int AS count FROM ${name}`))[0]?.count;
-const states = async () =>
-  (await playground.sql<{ state: string }>(`SELECT state FROM ${table}`)).map(({ state }) => state);
-
-function at(urls: { database?: string; rabbit?: string } = {}): string[] {
-  const { databaseUrl, rabbitUrl, name } = playground;
-  const { database = databaseUrl, rabbit = rabbitUrl } = urls;
-  return ['--database-url', database, '--schema', name, '--rabbitmq-url', rabbit, '--exchange', name];
-}
-
-/** A relay in a process of its own. */
-async function relay(rabbitUrl = playground.rabbitUrl): Promise<ChildProcess> {
-  const before = (await rows(`${playground.name}.outbox_relay`)) ?? 0;
-  const child = spawn(
-    process.execPath,
-    [script, 'relay', '--service', 'shop', ...at({ rabbit: rabbitUrl })],
-    {
-      stdio: 'ignore',
-    },
-  );
-  relays.push(child);
-  await eventually(async () => ((await rows(`${playground.name}.outbox_relay`)) ?? 0) > before, PATIENCE);
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
-
-/** As long as nobody has heard of the relays. */
-const aged = () =>
-  playground.sql(`UPDATE ${playground.name}.outbox_relay SET seen_at = now() - interval '1 minute'`);
-
-async function diagnose(
-  args: readonly string[] = [],
-  { where = at(), env }: { where?: string[]; env?: NodeJS.ProcessEnv } = {},
-): Promise<Diagnosis & { code: number }> {
-  const asked = ['doctor', '--json', '--watch', '200ms', ...where, ...args];
-  const { code, stdout, stderr } = await (env ? spawned(asked, env) : cli(asked));
-  if (stdout === '') throw new Error(`doctor ended with ${code}: ${stderr}`);
-  return { code, ...(JSON.parse(stdout) as Diagnosis) };
-}
-
-async function found(code: string, ...asked: Parameters<typeof diagnose>): Promise<Finding> {
-  const diagnosis = await diagnose(...asked);
-  expect(diagnosis.findings.map((finding) => finding.code)).toContain(code);
-  expect(diagnosis.code).toBe(1);
-  expect(diagnosis.healthy).toBe(false);
-  return diagnosis.findings.find((finding) => finding.code === code) as Finding;
-}
+beforeAll(startBroker, PATIENCE);
+afterAll(stopBroker);
+beforeEach(open);
+afterEach(leave);
 
 test('all is well on a healthy system, and the doctor says so', async () => {
   await healthy();
@@ -376,15 +285,3 @@ test('a database and a RabbitMQ that hang do not hang the doctor', async () => {
   expect(diagnosis.code).toBe(1);
   expect(diagnosis.findings.map(({ code }) => code)).toEqual(['database-unanswered', 'broker-unanswered']);
 });
-
-/** The application is left as it is, but declares nothing any more: a queue that is deleted stays so. */
-async function provided(): Promise<void> {
-  for (const running of apps.splice(0)) await running.close();
-  await app({ options: { rabbitmq: { topology: 'check' } } });
-  await eventually(async () => {
-    const [row] = await playground.sql<{ count: number }>(
-      `SELECT count(*)::int AS count FROM ${playground.name}.outbox_consumers WHERE stopped_at IS NULL`,
-    );
-    return row?.count === 1;
-  });
-}

@@ -41,7 +41,7 @@ afterAll(async () => {
 
 interface Running {
   readonly child: ChildProcess;
-  output(): string;
+  readonly output: () => string;
 }
 
 function relay(...args: string[]): Running {
