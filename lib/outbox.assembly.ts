@@ -145,12 +145,6 @@ export async function assemble(
     registry,
     logger: consumerLogger,
   });
-  const topology = {
-    exchange: rabbitmq.exchange,
-    queueType: rabbitmq.queueType,
-    maxRedeliveries: consumers.maxRedeliveries,
-    urls: rabbitmq.url,
-  };
   const deadLetters = new DeadLetters({
     events: new PostgresDeadEvents(dataSource, tables(names)),
     queues: broker.deadLetters,
