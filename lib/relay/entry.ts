@@ -3,8 +3,6 @@ import type { Pass } from './pass.js';
 
 /** An event between the table and the broker's answer on record. */
 export class Entry {
-  /** Its place in the outbox. A double holds every number up to 2^53, and no table gets there. */
-  readonly at: number;
   /** On its way: published, and not answered yet. */
   isSent = false;
   /** When it was sent, by the monotonic clock, in milliseconds. */
@@ -16,7 +14,5 @@ export class Entry {
     readonly event: PendingEvent,
     /** Who wants to know what becomes of it. */
     readonly pass?: Pass | undefined,
-  ) {
-    this.at = Number(event.seq);
-  }
+  ) {}
 }

@@ -53,8 +53,8 @@ export class Feeder {
   }
 
   /** An event from memory, of unknown fate, is to be read again. */
-  missed(at: number): void {
-    this.firstMissed = Math.min(this.firstMissed, at - 1);
+  missed(seq: number): void {
+    this.firstMissed = Math.min(this.firstMissed, seq - 1);
   }
 
   /** Begins anew: with what was given up, and with what was read and never sent. */
@@ -82,14 +82,14 @@ export class Feeder {
 
   /** To where nothing before is left in the table that is neither in memory nor held back there. */
   private rewind(): void {
-    const floor = Math.min(this.firstMissed, Number(this.stream.floor(this.reader.covered)));
+    const floor = Math.min(this.firstMissed, this.stream.floor(this.reader.covered));
     this.firstMissed = Number.POSITIVE_INFINITY;
-    this.reader.rewind(String(floor));
+    this.reader.rewind(floor);
   }
 
   /** What was read in another era is not published; but the reader may believe that it was. */
   private readInVain(events: readonly PendingEvent[]): undefined {
-    for (const { seq } of events) this.missed(Number(seq));
+    for (const { seq } of events) this.missed(seq);
     if (events.length > 0) this.rewind();
   }
 

@@ -13,7 +13,7 @@ interface KeyQueue {
   /** In order. */
   behind: Entry[];
   /** Behind this position there may be more of the key in the table, to be read by the key. */
-  more: string | undefined;
+  more: number | undefined;
   failed: boolean;
 }
 
@@ -31,7 +31,7 @@ export class KeyQueues {
     const queue = this.queues.get(key);
     if (!queue) return this.begin(key, entry);
     if (queue.failed) return isNextAttempt(entry, queue.front) ? this.begin(key, entry) : 'never';
-    if (queue.more !== undefined && entry.at > Number(queue.more)) return 'never';
+    if (queue.more !== undefined && entry.event.seq > queue.more) return 'never';
     if (!queue.front) {
       queue.front = entry;
       return 'now';
@@ -74,7 +74,7 @@ export class KeyQueues {
   }
 
   /** A key of which more is to be read, and from where. */
-  get wanted(): { readonly key: string; readonly after: string; readonly limit: number } | undefined {
+  get wanted(): { readonly key: string; readonly after: number; readonly limit: number } | undefined {
     for (const key of this.hungry) {
       const queue = this.queues.get(key);
       if (queue?.more !== undefined)
@@ -118,8 +118,7 @@ export class KeyQueues {
   /** The first position of which something is left in the table on purpose. */
   get floor(): number {
     let floor = Number.POSITIVE_INFINITY;
-    for (const { more } of this.queues.values())
-      if (more !== undefined) floor = Math.min(floor, Number(more));
+    for (const { more } of this.queues.values()) if (more !== undefined) floor = Math.min(floor, more);
     return floor;
   }
 
@@ -149,6 +148,6 @@ const isNextAttempt = ({ event }: Entry, before: Entry | undefined): boolean =>
 /** Mostly at the end: only what committed late goes further to the front. */
 function insert(entries: Entry[], entry: Entry): void {
   let place = entries.length;
-  while (place > 0 && (entries[place - 1] as Entry).at > entry.at) place--;
+  while (place > 0 && (entries[place - 1] as Entry).event.seq > entry.event.seq) place--;
   entries.splice(place, 0, entry);
 }

@@ -58,6 +58,7 @@ export class Pipeline {
     this.stream = new Stream(publisher, settings, {
       mayPublish: () => !this.isInterrupted && hooks.mayPublish(),
       answered: (entry, outcome) => this.answered(entry, outcome),
+      moved: () => this.tellMoved(),
     });
     this.settler = new Settler(store, settings.batchSize, {
       recorded: (settled) => this.feeder.afterReads(() => this.recorded(settled)),
@@ -144,7 +145,6 @@ export class Pipeline {
     if (isLostToPoison(outcome)) this.suspects.push({ entry, outcome });
     else this.conclude(entry, outcome);
     if (this.stream.sent === 0) this.allAnswered();
-    this.tellMoved();
   }
 
   private conclude(entry: Entry, outcome: PublishOutcome): void {
@@ -162,7 +162,7 @@ export class Pipeline {
     this.interruption ??= error;
     this.tally.add('unknown');
     this.lost++;
-    this.feeder.missed(entry.at);
+    this.feeder.missed(entry.event.seq);
     this.stream.giveUp(entry);
     entry.pass?.settled({ kind: 'unknown', error });
   }

@@ -101,8 +101,8 @@ export class Settler {
 }
 
 function settlementOf(batch: readonly Settled[]): Settlement {
-  const published: string[] = [];
-  const returned: string[] = [];
+  const published: number[] = [];
+  const returned: number[] = [];
   const rescheduled: Failure[] = [];
   const dead: Failure[] = [];
   for (const { entry, verdict } of batch) {

@@ -8,6 +8,8 @@ import type { Pass } from './pass.js';
 export interface StreamSettings {
   /** Published but unanswered events at most. */
   readonly window: number;
+  /** So many that could leave at once are enough: more would only grow old. */
+  readonly batchSize: number;
   /** Milliseconds the broker has to answer. */
   readonly publishTimeout: number;
 }
@@ -17,6 +19,8 @@ export interface StreamHooks {
   mayPublish(): boolean;
   /** The broker's answer to an event, exactly one for each that was sent. */
   answered(entry: Entry, outcome: PublishOutcome): void;
+  /** Answers have come, and what they made room for has left: there may be room for more. */
+  moved(): void;
 }
 
 /** Events written to the channel at once: enough to be cheap, few enough not to hold up the answers. */
@@ -29,7 +33,7 @@ const ENOUGH_BYTES = 16 * 1024 * 1024;
  * the window allows, of a key one at a time. What is here is neither lost nor marked if the process dies; it is pending.
  */
 export class Stream {
-  private readonly known = new Map<string, Entry>();
+  private readonly known = new Map<number, Entry>();
   private readonly ready = new Fifo<Entry>();
   private readonly keys = new KeyQueues();
   private bytes = 0;
@@ -54,7 +58,9 @@ export class Stream {
 
   /** Whether more would only lie about. */
   get isFull(): boolean {
-    return this.known.size - this.sentCount >= this.settings.window || this.bytes >= ENOUGH_BYTES;
+    const { window, batchSize } = this.settings;
+    const unsent = this.known.size - this.sentCount;
+    return this.ready.length >= batchSize || unsent >= window || this.bytes >= ENOUGH_BYTES;
   }
 
   /** What to read next, of a key that has more in the table than is worth keeping here. */
@@ -63,10 +69,10 @@ export class Stream {
   }
 
   /** Up to here nothing is left in the table that nobody has in hand; but for what `covered` says. */
-  floor(covered: string): string {
-    let floor = Math.min(Number(covered), this.keys.floor);
-    for (const { at } of this.known.values()) floor = Math.min(floor, at - 1);
-    return String(floor);
+  floor(covered: number): number {
+    let floor = Math.min(covered, this.keys.floor);
+    for (const seq of this.known.keys()) floor = Math.min(floor, seq - 1);
+    return floor;
   }
 
   /** Whether an event of these is between the table and its outcome on record. */
@@ -83,7 +89,7 @@ export class Stream {
 
   /** Takes in what was read of a key; `all`: there is no more of it. */
   addOfKey(key: string, events: readonly PendingEvent[], all: boolean): void {
-    const entries = events.filter((event) => !this.isKnown(event)).map((event) => this.remember(event));
+    const entries = events.map((event) => this.remember(event)).filter((entry) => entry !== undefined);
     const next = this.keys.filled(key, entries, all);
     if (next) this.ready.push(next);
     this.pumpSoon();
@@ -144,8 +150,8 @@ export class Stream {
   }
 
   private addOne(event: PendingEvent, pass: Pass | undefined): void {
-    if (this.isKnown(event)) return;
     const entry = this.remember(event, pass);
+    if (!entry) return;
     const when = event.key === null ? 'now' : this.keys.offer(event.key, entry, this.leaveInTable);
     if (when === 'never') return this.forget(entry);
     pass?.entered();
@@ -157,15 +163,12 @@ export class Stream {
     entry.pass?.left();
   };
 
-  /** A retry is the same row with another number of attempts behind it. */
-  private isKnown({ seq, attempts }: PendingEvent): boolean {
-    return this.known.get(seq)?.event.attempts === attempts;
-  }
-
-  private remember(event: PendingEvent, pass?: Pass): Entry {
-    const entry = new Entry(event, pass);
+  /** Nothing, if it is here already. A retry is the same row with another number of attempts behind it. */
+  private remember(event: PendingEvent, pass?: Pass): Entry | undefined {
     const before = this.known.get(event.seq);
+    if (before?.event.attempts === event.attempts) return undefined;
     if (before) this.forget(before);
+    const entry = new Entry(event, pass);
     this.known.set(event.seq, entry);
     this.bytes += event.body.length;
     return entry;
@@ -199,6 +202,7 @@ export class Stream {
     queueMicrotask(() => {
       this.isPumpDue = false;
       this.pump();
+      this.hooks.moved();
     });
   }
 }

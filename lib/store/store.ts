@@ -63,16 +63,16 @@ export interface EventReader {
   read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]>;
 
   /** The pending events of one key behind `after`, in order, up to and including the first that has failed. */
-  readKey(key: string, after: string, limit: number): Promise<PendingEvent[]>;
+  readKey(key: string, after: number, limit: number): Promise<PendingEvent[]>;
 
   /** Milliseconds until the next scheduled event or retry is due, as of the last read that found nothing. */
   readonly nextDue: number | undefined;
 
   /** Everything up to here has been read, but for what waits for a failed event of its key, or commits late. */
-  readonly covered: string;
+  readonly covered: number;
 
   /** Read again what is pending behind `after`, or everything: some of it was not published. */
-  rewind(after?: string): void;
+  rewind(after?: number): void;
 }
 
 /** What a relay says of itself to those who look at the table. */
@@ -122,8 +122,8 @@ export interface RelayCensus {
 }
 
 export interface PendingEvent extends OutgoingEvent {
-  /** Position in the outbox: a 64-bit number as text. */
-  readonly seq: string;
+  /** Position in the outbox. A double holds every number up to 2^53, and no table gets there. */
+  readonly seq: number;
   /** Where its key is, of `LANE_SLOTS`. */
   readonly slot: number;
   /** Failed attempts to publish so far. */
@@ -133,16 +133,16 @@ export interface PendingEvent extends OutgoingEvent {
 }
 
 export interface Settlement {
-  readonly published: readonly string[];
+  readonly published: readonly number[];
   /** Published, but no queue was bound: recorded on the row. */
-  readonly returned: readonly string[];
+  readonly returned: readonly number[];
   readonly rescheduled: readonly Failure[];
   readonly dead: readonly Failure[];
 }
 
 /** An attempt that failed, after so many that had failed before. */
 export interface Failure {
-  readonly seq: string;
+  readonly seq: number;
   readonly attempts: number;
   readonly error: string;
   /** Milliseconds until the next attempt, by the database's clock. Ignored for the dead. */

@@ -30,7 +30,6 @@ export const SILENT = { log() {}, warn() {} };
 
 interface Row {
   readonly event: PendingEvent;
-  readonly order: number;
   attempts: number;
   hasFailed: boolean;
   state: 'pending' | 'published' | 'dead';
@@ -38,7 +37,7 @@ interface Row {
 
 /** A table in memory, with the rules of a real one; reading and settling can be held up by a test. */
 export class FakeStore {
-  readonly rows = new Map<string, Row>();
+  readonly rows = new Map<number, Row>();
   readonly log: string[] = [];
   reads = 0;
   beforeRead: () => Promise<void> = () => Promise.resolve();
@@ -53,11 +52,10 @@ export class FakeStore {
 
   addOf(key: string | null, ...numbers: number[]): void {
     for (const number of numbers) {
-      const seq = String(number);
-      const event = { seq, id: seq, key, slot: laneSlot(key), exchange: null, body: Buffer.alloc(1) };
+      const seq = number;
+      const event = { seq, id: String(seq), key, slot: laneSlot(key), exchange: null, body: Buffer.alloc(1) };
       this.rows.set(seq, {
         event: event as PendingEvent,
-        order: number,
         attempts: 0,
         hasFailed: false,
         state: 'pending',
@@ -103,10 +101,10 @@ export class FakeStore {
     return {
       nextDue: undefined,
       get covered() {
-        return String(covered);
+        return covered;
       },
-      rewind: (after = '0') => {
-        covered = Number(after);
+      rewind: (after = 0) => {
+        covered = after;
         seen = new Set([...seen].filter((mark) => Number(mark.split('/')[0]) <= covered));
       },
       read: (limit: number, lanes: () => LaneSet) =>
@@ -114,13 +112,13 @@ export class FakeStore {
           const found = this.ready()
             .filter(({ event, attempts }) => !seen.has(`${event.seq}/${attempts}`) && lanes().has(event.slot))
             .slice(0, limit);
-          covered = Math.max(covered, ...found.map(({ order }) => order));
+          covered = Math.max(covered, ...found.map(({ event }) => event.seq));
           return found;
         }),
-      readKey: (key: string, after: string, limit: number) =>
+      readKey: (key: string, after: number, limit: number) =>
         looking(() =>
           this.ready()
-            .filter(({ event, order }) => event.key === key && order > Number(after))
+            .filter(({ event }) => event.key === key && event.seq > after)
             .slice(0, limit),
         ),
     };
@@ -141,14 +139,14 @@ export class FakeStore {
     });
   }
 
-  private change(seq: string, how: (row: Row) => void): void {
+  private change(seq: number, how: (row: Row) => void): void {
     const row = this.rows.get(seq);
     if (row?.state === 'pending') how(row);
   }
 
   /** Of a key, nothing behind an event that has failed. */
   private ready(): Row[] {
-    const sorted = [...this.rows.values()].sort((a, b) => a.order - b.order);
+    const sorted = [...this.rows.values()].sort((a, b) => a.event.seq - b.event.seq);
     return sorted.filter(
       (row) => row.state === 'pending' && !sorted.some((other) => this.holdsBack(other, row)),
     );
@@ -156,7 +154,8 @@ export class FakeStore {
 
   private holdsBack(other: Row, row: Row): boolean {
     const { key } = row.event;
-    if (key === null || other.event.key !== key || !other.hasFailed || other.order >= row.order) return false;
+    if (key === null || other.event.key !== key || !other.hasFailed || other.event.seq >= row.event.seq)
+      return false;
     return other.state === 'pending' || (other.state === 'dead' && this.parking);
   }
 }

@@ -23,6 +23,7 @@ describe('a read', () => {
         stream.passed(entry);
         stream.forget(entry);
       },
+      moved: () => undefined,
     });
     feeder = new Feeder(store.openReader(), stream, () => lanes, 100);
   });
@@ -34,7 +35,7 @@ describe('a read', () => {
     const read = feeder.feed();
     await quiet();
     feeder.restartFromZero();
-    store.rows.delete('1'); // Published by whoever had the lane meanwhile.
+    store.rows.delete(1); // Published by whoever had the lane meanwhile.
     reading.open();
     expect(await read).toBeUndefined();
     await feeder.feed();
@@ -59,7 +60,7 @@ describe('a read', () => {
     await quiet();
     feeder.restart();
     // Published by whoever had the lane meanwhile.
-    for (let number = 61; number < 100; number++) store.rows.delete(String(number));
+    for (let number = 61; number < 100; number++) store.rows.delete(number);
     reading.open();
     expect(await read).toBeUndefined();
     answers.open();

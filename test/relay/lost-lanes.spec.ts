@@ -72,7 +72,7 @@ describe('a relay whose lanes go, with an event of theirs in memory that has not
     store.addOf(null, 1, 2);
     const { published, confirm } = await startWithOneWaiting(store, 1);
     lose(new Error('terminated'));
-    store.rows.delete('2'); // Published by whoever had the lane meanwhile.
+    store.rows.delete(2); // Published by whoever had the lane meanwhile.
     confirm();
     store.addOf(null, 3);
     await until(() => {

@@ -17,7 +17,7 @@ const verdict = (
   policy: Partial<SettlementPolicy> = {},
   requireRoute: boolean | null = null,
 ) =>
-  verdictOf({ seq: '7', type: 'type.7', attempts, exchange: null, requireRoute } as PendingEvent, outcome, {
+  verdictOf({ seq: 7, type: 'type.7', attempts, exchange: null, requireRoute } as PendingEvent, outcome, {
     ...POLICY,
     ...policy,
   });
@@ -34,7 +34,7 @@ describe('what becomes of a row', () => {
     expect(verdict(RETURNED)).toEqual({ kind: 'returned' });
     expect(verdict(REFUSED)).toEqual({
       kind: 'rescheduled',
-      failure: { seq: '7', attempts: 0, error: 'PublishRefusedError: too large', delay: 1_000 },
+      failure: { seq: 7, attempts: 0, error: 'PublishRefusedError: too large', delay: 1_000 },
     });
   });
 
@@ -50,7 +50,7 @@ describe('what becomes of a row', () => {
   });
 
   test('is death after its last attempt', () => {
-    expect(verdict(REFUSED, 2)).toMatchObject({ kind: 'dead', failure: { seq: '7', attempts: 2 } });
+    expect(verdict(REFUSED, 2)).toMatchObject({ kind: 'dead', failure: { seq: 7, attempts: 2 } });
     expect(verdict(REFUSED, 0, { attempts: 1 })).toMatchObject({ kind: 'dead' });
   });
 

@@ -4,7 +4,7 @@ import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import { PublishRefusedError } from '../../errors/publish-refused.error.js';
 import type { PublishOutcome } from '../publisher.js';
 import { closeChannel } from './close-channel.js';
-import type { PublishRequest } from './publish-frames.js';
+import type { Publishes, PublishRequest } from './publish-frames.js';
 import { writePublishes } from './write-publishes.js';
 
 const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
@@ -48,23 +48,21 @@ export class ConfirmingChannel {
    * Publishes all of them at once; `settled` is called exactly once for each, by its place in the list, unless the
    * broker never answers and the channel stays open.
    */
-  publish(
-    requests: readonly PublishRequest[],
-    settled: (index: number, outcome: PublishOutcome) => void,
-  ): void {
+  publish(requests: Publishes, settled: (index: number, outcome: PublishOutcome) => void): void {
     const confirmOf = (index: number) => (error: Error | null) => {
-      settled(index, error === null ? this.confirmed(requests[index] as PublishRequest) : this.failed());
+      settled(index, error === null ? this.confirmed(requests, index) : this.failed());
     };
     if (!this.lost && writePublishes(this.channel, requests, confirmOf)) return;
-    requests.forEach((request, index) => this.publishOne(request, (outcome) => settled(index, outcome)));
+    for (let index = 0; index < requests.length; index++)
+      this.publishOne(requests, index, (outcome) => settled(index, outcome));
   }
 
-  private publishOne(request: PublishRequest, settled: (outcome: PublishOutcome) => void): void {
+  private publishOne(requests: Publishes, index: number, settled: (outcome: PublishOutcome) => void): void {
     if (this.lost) return settled({ kind: 'unknown', error: this.lost });
-    const { exchange, routingKey, body, properties } = request;
+    const { exchange, routingKey, body, properties } = requests.at(index) as PublishRequest;
     try {
       this.channel.publish(exchange, routingKey, body, properties, (error: Error | null) => {
-        settled(error === null ? this.confirmed(request) : this.failed());
+        settled(error === null ? this.confirmed(requests, index) : this.failed());
       });
     } catch (error) {
       // amqplib refuses to encode it, or the channel closed this instant.
@@ -76,8 +74,9 @@ export class ConfirmingChannel {
     return closeChannel(this.channel);
   }
 
-  private confirmed({ exchange, routingKey, properties }: PublishRequest): PublishOutcome {
+  private confirmed(requests: Publishes, index: number): PublishOutcome {
     if (this.returned.size === 0) return CONFIRMED;
+    const { exchange, routingKey, properties } = requests.at(index) as PublishRequest;
     const to = address(exchange, routingKey, properties.messageId);
     const count = this.returned.get(to) ?? 0;
     if (count > 1) this.returned.set(to, count - 1);

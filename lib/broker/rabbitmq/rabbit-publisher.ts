@@ -4,7 +4,7 @@ import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import type { OutgoingEvent } from '../../event/envelope.js';
 import type { EventPublisher, PublishOutcome } from '../publisher.js';
 import { ConfirmingChannel } from './confirm-channel.js';
-import type { PublishRequest } from './publish-frames.js';
+import type { Publishes, PublishRequest } from './publish-frames.js';
 import type { RabbitConnection } from './connection.js';
 import { toProperties } from './message.js';
 
@@ -73,13 +73,19 @@ export class RabbitPublisher implements EventPublisher {
     settled: (index: number, outcome: PublishOutcome) => void,
   ): void {
     const { exchange, appId } = this.settings;
-    const requests = events.map((event) => ({
-      exchange: event.exchange ?? exchange,
-      routingKey: event.type,
-      body: event.body,
-      properties: toProperties(event, appId),
-    }));
-    this.transmit(requests, timeout, settled);
+    // Made one by one as they are written: what lives for a moment only costs the collector nothing.
+    const requestAt = (index: number): PublishRequest | undefined => {
+      const event = events[index];
+      return (
+        event && {
+          exchange: event.exchange ?? exchange,
+          routingKey: event.type,
+          body: event.body,
+          properties: toProperties(event, appId),
+        }
+      );
+    };
+    this.transmit({ length: events.length, at: requestAt }, timeout, settled);
   }
 
   /** As `publish`, for messages that are not events of the outbox: retries and dead letters. */
@@ -96,20 +102,25 @@ export class RabbitPublisher implements EventPublisher {
   }
 
   private transmit(
-    requests: readonly PublishRequest[],
+    requests: Publishes,
     timeout: number,
     settled: (index: number, outcome: PublishOutcome) => void,
   ): void {
     const { channel } = this;
-    if (requests.length === 0) return;
+    const { length } = requests;
+    if (length === 0) return;
     if (!channel) {
       const outcome = unavailable(this.connection.target);
-      return queueMicrotask(() => requests.forEach((_, index) => settled(index, outcome)));
+      return queueMicrotask(() => {
+        for (let index = 0; index < length; index++) settled(index, outcome);
+      });
     }
-    const open = new Set(requests.keys());
+    const isAnswered = new Uint8Array(length);
+    let open = length;
     const answer = (index: number, outcome: PublishOutcome) => {
-      if (!open.delete(index)) return;
-      if (open.size === 0) clearTimeout(deadline);
+      if (isAnswered[index]) return;
+      isAnswered[index] = 1;
+      if (--open === 0) clearTimeout(deadline);
       if (outcome.kind === 'confirmed') this.reported = undefined;
       settled(index, outcome);
     };
@@ -120,7 +131,7 @@ export class RabbitPublisher implements EventPublisher {
         return;
       }
       this.connection.reconnect();
-      for (const index of [...open]) answer(index, unanswered(timeout));
+      for (let index = 0; index < length; index++) answer(index, unanswered(timeout));
     };
     let deadline = setTimeout(expire, timeout);
     channel.publish(requests, answer);

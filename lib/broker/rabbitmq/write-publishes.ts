@@ -1,5 +1,5 @@
 import type { ConfirmChannel } from 'amqplib';
-import { encodePublishes, type PublishRequest } from './publish-frames.js';
+import { encodePublishes, type Publishes } from './publish-frames.js';
 
 type Confirm = (error: Error | null) => void;
 
@@ -23,7 +23,7 @@ interface ChannelInternals {
  */
 export function writePublishes(
   channel: ConfirmChannel,
-  requests: readonly PublishRequest[],
+  requests: Publishes,
   confirmOf: (index: number) => Confirm,
 ): boolean {
   const internals = channel as unknown as ChannelInternals;
@@ -32,16 +32,13 @@ export function writePublishes(
   if (!buffer || !known) return false;
   const bytes = tryEncode(requests, internals);
   if (!bytes) return false;
-  requests.forEach((_, index) => internals.pushConfirmCallback(confirmOf(index)));
+  for (let index = 0; index < requests.length; index++) internals.pushConfirmCallback(confirmOf(index));
   internals.connection.sentSinceLastCheck = true;
   buffer.write(bytes);
   return true;
 }
 
-function tryEncode(
-  requests: readonly PublishRequest[],
-  { ch, connection }: ChannelInternals,
-): Buffer | undefined {
+function tryEncode(requests: Publishes, { ch, connection }: ChannelInternals): Buffer | undefined {
   try {
     return encodePublishes(requests, ch, connection.frameMax);
   } catch {

@@ -1,10 +1,10 @@
 import type { QueryRunner } from 'typeorm';
-import type { Statement } from './statements/statement.js';
+import { CopyQuery } from './copy-query.js';
+import type { Selection, Statement } from './statements/statement.js';
 
 interface QueryConfig {
   readonly text: string;
   readonly values?: unknown[];
-  readonly rowMode?: 'array';
   readonly query_timeout: number;
 }
 
@@ -15,6 +15,7 @@ interface QueryResult {
 /** The driver's client, as far as it is used. */
 export interface PostgresClient {
   query(config: QueryConfig): Promise<QueryResult | QueryResult[]>;
+  query(copy: CopyQuery<unknown>): void;
   once(event: 'error' | 'end', listener: (error?: Error) => void): void;
   off(event: 'error' | 'end', listener: (error?: Error) => void): void;
   on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): void;
@@ -43,12 +44,11 @@ export class Connection {
     this.client.on('notification', ({ channel, payload = '' }) => listener(channel, payload));
   }
 
-  async run<Row>({ text, values }: Statement, rowMode?: 'array'): Promise<Row[]> {
+  async run<Row>({ text, values }: Statement): Promise<Row[]> {
     const result = await this.client.query({
       text,
       values: [...values],
       query_timeout: this.patience,
-      ...(rowMode && { rowMode }),
     });
     return (result as QueryResult).rows as Row[];
   }
@@ -57,13 +57,23 @@ export class Connection {
    * Several statements in one message: one round trip and, unless they say otherwise, one transaction, in which `SET
    * LOCAL` counts. They cannot have parameters. Resolves to the rows of each.
    */
-  async script(statements: readonly string[], rowMode?: 'array'): Promise<unknown[][]> {
+  async script(statements: readonly string[]): Promise<unknown[][]> {
     const results = await this.client.query({
       text: statements.join(';\n'),
       query_timeout: this.patience,
-      ...(rowMode && { rowMode }),
     });
     return [results].flat().map(({ rows }) => rows);
+  }
+
+  /** What is selected, after `settings`: statements without rows. All in one message, and one transaction. */
+  async select<T>(settings: readonly string[], { text, build }: Selection<T>): Promise<T[]> {
+    const copy = `COPY (${text}) TO STDOUT (FORMAT binary)`;
+    const query = new CopyQuery([...settings, copy].join(';\n'), build, this.patience);
+    await new Promise<void>((resolve, reject) => {
+      query.callback = (error) => (error ? reject(error) : resolve());
+      this.client.query(query);
+    });
+    return query.rows;
   }
 
   /** Back to the pool, in a state that does not matter to whoever gets it next. */

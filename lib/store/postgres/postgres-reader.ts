@@ -3,12 +3,12 @@ import type { EventReader, PendingEvent } from '../store.js';
 import { Line } from './line.js';
 import type { RelayConnections } from './relay-connections.js';
 import { parseSnapshot, type Snapshot } from './snapshot.js';
-import { lookForDue, type DueLook } from './statements/look-for-due.js';
-import { pendingEvent, type PendingRow } from './statements/pending-columns.js';
+import { lookForDue } from './statements/look-for-due.js';
 import { readDue } from './statements/read-due.js';
 import { readFresh, type FreshRow } from './statements/read-fresh.js';
 import { readKey } from './statements/read-key.js';
 import { readScan } from './statements/read-scan.js';
+import type { Selection } from './statements/statement.js';
 import type { Tables } from './tables.js';
 
 /**
@@ -24,9 +24,9 @@ import type { Tables } from './tables.js';
  * `start → scan → tail`, `tail → scan` when more became visible than one read takes, and any `→ start` on rewind.
  */
 type Position =
-  | { readonly at: 'start'; readonly after: string; readonly epoch?: Snapshot | undefined }
-  | { readonly at: 'scan'; readonly after: string; readonly epoch: Snapshot }
-  | { readonly at: 'tail'; readonly after: string; readonly epoch: Snapshot };
+  | { readonly at: 'start'; readonly after: number; readonly epoch?: Snapshot | undefined }
+  | { readonly at: 'scan'; readonly after: number; readonly epoch: Snapshot }
+  | { readonly at: 'tail'; readonly after: number; readonly epoch: Snapshot };
 
 export interface ReaderSettings {
   readonly tables: Tables;
@@ -37,7 +37,7 @@ export interface ReaderSettings {
 /** How often scheduled events and retries are looked for while there is other work, in milliseconds. */
 const DUE_INTERVAL = 100;
 /** Identity columns count from 1. */
-const BEFORE_ALL = '0';
+const BEFORE_ALL = 0;
 
 /** Reads the outbox by snapshots: exactly the rows that have become visible, in order, none twice, none missed. */
 export class PostgresReader implements EventReader {
@@ -53,7 +53,7 @@ export class PostgresReader implements EventReader {
     this.line = new Line(connections);
   }
 
-  get covered(): string {
+  get covered(): number {
     return this.position.after;
   }
 
@@ -61,81 +61,81 @@ export class PostgresReader implements EventReader {
    * From a position on, what was visible is read again in the same epoch: what has committed since, with a lower number
    * too, is then still new. In a new epoch it would be behind the position and known to nobody.
    */
-  rewind(after?: string): void {
+  rewind(after?: number): void {
     const { after: covered, epoch } = this.position;
     this.position =
       after === undefined
         ? { at: 'start', after: BEFORE_ALL }
-        : { at: 'start', after: earlier(after, covered), epoch };
+        : { at: 'start', after: Math.min(after, covered), epoch };
     this.nextDueLook = 0;
   }
 
   async read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
     const itsTurn = performance.now() >= this.nextDueLook;
     const due = itsTurn ? await this.readDue(lanes(), limit) : [];
-    if (due.length > 0) return due.map(pendingEvent);
+    if (due.length > 0) return due;
     const ready = await this.readReady(lanes, limit);
     // With nothing else to do, what is due need not wait for its turn.
-    const rows = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes(), limit);
-    if (rows.length === 0) this.nextDueLook = 0;
-    return rows.map(pendingEvent);
+    const events = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes(), limit);
+    if (events.length === 0) this.nextDueLook = 0;
+    return events;
   }
 
-  async readKey(key: string, after: string, limit: number): Promise<PendingEvent[]> {
+  readKey(key: string, after: number, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
-    const rows = await this.line.use((connection) =>
-      connection.run<PendingRow>(readKey(tables, parking, key, after, limit), 'array'),
-    );
-    return rows.map(pendingEvent);
+    return this.select(readKey(tables, parking, key, after, limit));
   }
 
-  private async readDue(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
+  private async readDue(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
-    const [look] = (await this.ask(lookForDue(tables, parking, lanes))) as [DueLook];
-    const [isDue, next] = look;
-    this.nextDue = next ?? undefined;
-    const rows = isDue ? ((await this.ask(readDue(tables, parking, lanes, limit))) as PendingRow[]) : [];
-    if (rows.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
-    return rows;
+    const [look] = await this.select(lookForDue(tables, parking, lanes));
+    this.nextDue = look?.next ?? undefined;
+    const due = look?.isDue ? await this.select(readDue(tables, parking, lanes, limit)) : [];
+    if (due.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
+    return due;
   }
 
-  private async readReady(lanes: () => LaneSet, limit: number): Promise<PendingRow[]> {
+  private async readReady(lanes: () => LaneSet, limit: number): Promise<PendingEvent[]> {
     for (;;) {
       const from = this.position;
-      const rows = await (from.at === 'tail'
+      const events = await (from.at === 'tail'
         ? this.readFresh(lanes(), from.epoch, limit)
         : this.readScan(lanes(), limit));
       // The end of a scan is not the end of the outbox: rows may have come since its epoch.
-      if (rows.length > 0 || (from.at === 'tail' && this.position.at === 'tail')) return rows;
+      if (events.length > 0 || (from.at === 'tail' && this.position.at === 'tail')) return events;
     }
   }
 
-  private async readFresh(lanes: LaneSet, previous: Snapshot, limit: number): Promise<PendingRow[]> {
+  private async readFresh(lanes: LaneSet, previous: Snapshot, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
     const before = this.position;
-    const rows = (await this.ask(readFresh(tables, parking, lanes, previous, limit))) as FreshRow[];
-    const [[epoch, found, last]] = rows as [FreshRow];
+    const rows = await this.select(readFresh(tables, parking, lanes, previous, limit));
+    const [{ epoch, found, last }] = rows as [FreshRow];
     // Behind a page that was cut short, there is more, perhaps with lower numbers than what was read long ago.
     const isAll = found < limit;
-    const after = isAll ? later(before.after, last) : (last as string);
+    const after = isAll ? Math.max(before.after, last ?? 0) : (last as number);
     this.moveOn(before, { at: isAll ? 'tail' : 'scan', epoch: parseSnapshot(epoch), after });
-    return rows.map(([, , , ...row]) => row).filter(([seq]) => seq !== null);
+    const events = rows.map(({ event }) => event);
+    return events[0]?.seq === null ? [] : events;
   }
 
-  private async readScan(lanes: LaneSet, limit: number): Promise<PendingRow[]> {
+  private async readScan(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
     const before = this.position;
     const epoch = before.epoch ?? (await this.snapshot());
     const page = { epoch: epoch.text, after: before.after, isFirst: before.at === 'start' };
-    const rows = (await this.ask(readScan(tables, parking, lanes, page, limit))) as PendingRow[];
-    const after = later(before.after, rows.at(-1)?.[0]);
-    this.moveOn(before, { at: rows.length < limit ? 'tail' : 'scan', epoch, after });
-    return rows;
+    const events = await this.select(readScan(tables, parking, lanes, page, limit));
+    const after = Math.max(before.after, events.at(-1)?.seq ?? 0);
+    this.moveOn(before, { at: events.length < limit ? 'tail' : 'scan', epoch, after });
+    return events;
   }
 
   private async snapshot(): Promise<Snapshot> {
-    const [row] = await this.ask('SELECT pg_current_snapshot()::text');
-    return parseSnapshot((row as [string])[0]);
+    const [text] = await this.select({
+      text: 'SELECT pg_current_snapshot()::text',
+      build: (row) => row.text() as string,
+    });
+    return parseSnapshot(text as string);
   }
 
   /** A rewind that came while a statement ran wins over where the statement got to. */
@@ -144,16 +144,7 @@ export class PostgresReader implements EventReader {
   }
 
   /** Statistics of a queue table are always stale; an index is never the wrong choice here. */
-  private async ask(statement: string): Promise<unknown[]> {
-    const results = await this.line.use((connection) =>
-      connection.script(['SET LOCAL enable_seqscan = off', statement], 'array'),
-    );
-    return results.at(-1) as unknown[];
+  private select<T>(selection: Selection<T>): Promise<T[]> {
+    return this.line.use((connection) => connection.select(['SET LOCAL enable_seqscan = off'], selection));
   }
 }
-
-const earlier = (one: string, other: string): string => (BigInt(one) < BigInt(other) ? one : other);
-
-/** The larger of two positions. */
-const later = (one: string, other: string | null | undefined): string =>
-  other && BigInt(other) > BigInt(one) ? other : one;

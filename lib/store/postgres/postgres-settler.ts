@@ -30,7 +30,7 @@ export class PostgresSettler {
     });
   }
 
-  private publishedStatements(published: readonly string[], returned: readonly string[]): string[] {
+  private publishedStatements(published: readonly number[], returned: readonly number[]): string[] {
     const { tables } = this.settings;
     const all = [...published, ...returned];
     if (this.settings.deletePublished) return all.length > 0 ? [deletePublished(tables, all)] : [];

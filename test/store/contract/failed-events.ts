@@ -23,7 +23,7 @@ export function failedEventsContract({
         expect(failing).toMatchObject({ attempts, hasFailed: attempts > 0 });
         await store.settle({
           ...NO_OUTCOME,
-          rescheduled: [{ seq: failing?.seq ?? '', attempts, error: 'Error: no', delay: 200 }],
+          rescheduled: [{ seq: failing?.seq ?? 0, attempts, error: 'Error: no', delay: 200 }],
         });
         expect(await readTypes(reader)).toEqual([]);
       }

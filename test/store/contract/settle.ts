@@ -20,7 +20,7 @@ export function settleContract({
       await append(store, ...numbered(9));
       const reader = store.openReader();
       const found = await read(reader);
-      const seq = (number: number) => found[number - 1]?.seq ?? '';
+      const seq = (number: number) => found[number - 1]?.seq ?? 0;
       const failed = (number: number, delay: number) => ({
         seq: seq(number),
         attempts: 0,
@@ -75,8 +75,8 @@ export function settleContract({
       const [first, second] = await read(store.openReader());
       await store.settle({
         ...NO_OUTCOME,
-        published: [first?.seq ?? ''],
-        returned: [second?.seq ?? ''],
+        published: [first?.seq ?? 0],
+        returned: [second?.seq ?? 0],
       });
       expect(await states()).toEqual({ 'event.3': 'pending' });
     });
@@ -88,7 +88,7 @@ export function settleContract({
       for (let attempt = 1; attempt <= 12; attempt++) {
         const [failing] = await eventually(async () => some(await read(reader)));
         const failure = {
-          seq: failing?.seq ?? '',
+          seq: failing?.seq ?? 0,
           attempts: attempt - 1,
           error: `Error: ${attempt}`,
           delay: 0,
@@ -110,17 +110,17 @@ export function settleContract({
       await append(store, ...numbered(3));
       const [one, two, three] = await read(store.openReader());
       const failure = (event: typeof one) => ({
-        seq: event?.seq ?? '',
+        seq: event?.seq ?? 0,
         attempts: 0,
         error: 'Error: no',
         delay: 0,
       });
-      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? ''], rescheduled: [failure(two)] });
+      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? 0], rescheduled: [failure(two)] });
       await store.settle({ ...NO_OUTCOME, dead: [failure(three)] });
       const before = await rows();
       await store.settle({ ...NO_OUTCOME, rescheduled: [failure(one), failure(two), failure(three)] });
       await store.settle({ ...NO_OUTCOME, dead: [failure(one), failure(two), failure(three)] });
-      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? '', three?.seq ?? ''] });
+      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? 0, three?.seq ?? 0] });
       expect(await rows()).toEqual(before);
     });
 
@@ -131,7 +131,7 @@ export function settleContract({
       const error = `{"quoted"}, \\ 'text', ${'long '.repeat(800)}`;
       await store.settle({
         ...NO_OUTCOME,
-        rescheduled: [{ seq: found?.seq ?? '', attempts: 0, error, delay: 0 }],
+        rescheduled: [{ seq: found?.seq ?? 0, attempts: 0, error, delay: 0 }],
       });
       expect((await rows())[0]?.lastError).toBe(error);
     });

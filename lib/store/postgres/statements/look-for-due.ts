@@ -1,9 +1,13 @@
 import type { LaneSet } from '../../../event/lane.js';
 import type { Tables } from '../tables.js';
+import type { Selection } from './statement.js';
 import { firstOfFailed, inLanes } from './pending-columns.js';
 
 /** Whether anything is due, and how many ms it is until something will be. */
-export type DueLook = [isDue: boolean, next: number | null];
+export interface DueLook {
+  readonly isDue: boolean;
+  readonly next: number | null;
+}
 
 /**
  * Whether there is a scheduled event or a retry whose time has come by the database's clock, and how long it is to the
@@ -12,10 +16,12 @@ export type DueLook = [isDue: boolean, next: number | null];
  * The next is one that was not due when the statement began: what is due and stays where it is waits behind a failed event
  * of its key, and asking for it again and again would not change that.
  */
-export const lookForDue = (tables: Tables, parking: boolean, lanes: LaneSet): string =>
-  `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} e WHERE ${isDue(tables, parking, lanes)}),
+export const lookForDue = (tables: Tables, parking: boolean, lanes: LaneSet): Selection<DueLook> => ({
+  text: `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} e WHERE ${isDue(tables, parking, lanes)}),
   (SELECT extract(epoch FROM min(available_at) - clock_timestamp()) * 1000 FROM ${tables.outbox}
-    WHERE state = 'pending' AND available_at > now() AND ${inLanes(lanes)})::float8`;
+    WHERE state = 'pending' AND available_at > now() AND ${inLanes(lanes)})::float8`,
+  build: (row) => ({ isDue: row.bool() as boolean, next: row.float8() }),
+});
 
 /** An event behind an earlier failed one of its key is left: the earlier one is due first, or is dead and parks the key. */
 export const isDue = (tables: Tables, parking: boolean, lanes: LaneSet): string =>

@@ -1,7 +1,9 @@
 import type { LaneSet } from '../../../event/lane.js';
 import type { Tables } from '../tables.js';
 import { isDue } from './look-for-due.js';
-import { PENDING_COLUMNS } from './pending-columns.js';
+import type { PendingEvent } from '../../store.js';
+import { PENDING_COLUMNS, pendingEvent } from './pending-columns.js';
+import type { Selection } from './statement.js';
 import { UNHURRIED } from './unhurried.js';
 
 /**
@@ -10,8 +12,13 @@ import { UNHURRIED } from './unhurried.js';
  *
  * SKIP LOCKED passes over an event that is being cancelled this moment, and over what another relay is looking at.
  */
-export function readDue(tables: Tables, parking: boolean, lanes: LaneSet, limit: number): string {
-  return `WITH due AS MATERIALIZED (
+export function readDue(
+  tables: Tables,
+  parking: boolean,
+  lanes: LaneSet,
+  limit: number,
+): Selection<PendingEvent> {
+  const text = `WITH due AS MATERIALIZED (
   SELECT seq, available_at AS due_at FROM ${tables.outbox} e
   WHERE ${isDue(tables, parking, lanes)} AND ${UNHURRIED}
   ORDER BY available_at, seq
@@ -23,4 +30,5 @@ export function readDue(tables: Tables, parking: boolean, lanes: LaneSet, limit:
   RETURNING due.due_at, e.*
 )
 SELECT ${PENDING_COLUMNS} FROM released e ORDER BY e.due_at, e.seq`;
+  return { text, build: pendingEvent };
 }

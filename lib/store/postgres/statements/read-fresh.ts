@@ -1,10 +1,19 @@
 import type { LaneSet } from '../../../event/lane.js';
 import type { Snapshot } from '../snapshot.js';
+import type { PendingEvent } from '../../store.js';
 import type { Tables } from '../tables.js';
-import { inLanes, notHeldBack, PENDING_COLUMNS, READY, type PendingRow } from './pending-columns.js';
+import { inLanes, notHeldBack, PENDING_COLUMNS, pendingEvent, READY } from './pending-columns.js';
+import type { Selection } from './statement.js';
 
-/** With the snapshot of the statement in front, how many rows it found and the last of them. */
-export type FreshRow = [epoch: string, found: number, last: string | null, ...row: PendingRow];
+export interface FreshRow {
+  /** The snapshot of the statement. */
+  readonly epoch: string;
+  /** How many rows the statement found, those that are held back included, and the last of them. */
+  readonly found: number;
+  readonly last: number | null;
+  /** Nothing in it if there is none. */
+  readonly event: PendingEvent;
+}
 
 /**
  * The rows that became visible since `previous`, oldest first, and the snapshot they were read in.
@@ -26,9 +35,9 @@ export function readFresh(
   lanes: LaneSet,
   previous: Snapshot,
   limit: number,
-): string {
+): Selection<FreshRow> {
   const ready = `FROM ${tables.outbox} WHERE ${READY} AND ${inLanes(lanes)}`;
-  return `WITH fresh AS MATERIALIZED (
+  const text = `WITH fresh AS MATERIALIZED (
   SELECT seq FROM (
     SELECT seq ${ready} AND xid >= '${previous.xmax}'
     UNION ALL
@@ -45,4 +54,13 @@ LEFT JOIN LATERAL (
   WHERE e.seq = ANY (ARRAY(SELECT seq FROM fresh)) AND ${READY} AND ${notHeldBack(tables, parking)}
   ORDER BY e.seq
 ) c ON true`;
+  return {
+    text,
+    build: (row) => ({
+      epoch: row.word() as string,
+      found: row.int4() as number,
+      last: row.int8(),
+      event: pendingEvent(row),
+    }),
+  };
 }

@@ -1,6 +1,7 @@
+import type { PendingEvent } from '../../store.js';
 import type { Tables } from '../tables.js';
-import type { Statement } from './statement.js';
-import { firstOfFailed, PENDING_COLUMNS, READY } from './pending-columns.js';
+import { firstOfFailed, PENDING_COLUMNS, pendingEvent, READY } from './pending-columns.js';
+import { literal, type Selection } from './statement.js';
 
 /**
  * The ready events of one key behind `after`, up to and including the first that has failed: what comes after that waits
@@ -10,15 +11,15 @@ export function readKey(
   tables: Tables,
   parking: boolean,
   key: string,
-  after: string,
+  after: number,
   limit: number,
-): Statement {
+): Selection<PendingEvent> {
   return {
     text: `SELECT ${PENDING_COLUMNS}
 FROM ${tables.outbox} e
-WHERE ${READY} AND key = $1 AND seq > $2 AND ${firstOfFailed(tables, parking)}
+WHERE ${READY} AND key = ${literal(key)} AND seq > ${after} AND ${firstOfFailed(tables, parking)}
 ORDER BY seq
-LIMIT $3`,
-    values: [key, after, limit],
+LIMIT ${limit}`,
+    build: pendingEvent,
   };
 }

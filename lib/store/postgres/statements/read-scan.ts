@@ -1,6 +1,8 @@
 import type { LaneSet } from '../../../event/lane.js';
+import type { PendingEvent } from '../../store.js';
 import type { Tables } from '../tables.js';
-import { failing, inLanes, notHeldBack, PENDING_COLUMNS, READY } from './pending-columns.js';
+import { failing, inLanes, notHeldBack, PENDING_COLUMNS, pendingEvent, READY } from './pending-columns.js';
+import type { Selection } from './statement.js';
 
 /**
  * The next page of everything that was visible at `epoch`, in the order of emission, beginning behind `after`.
@@ -12,7 +14,7 @@ import { failing, inLanes, notHeldBack, PENDING_COLUMNS, READY } from './pending
  */
 export interface Page {
   readonly epoch: string;
-  readonly after: string;
+  readonly after: number;
   /** Of a scan: it then begins no later than at the first failed event, whose key's other events wait behind it. */
   readonly isFirst: boolean;
 }
@@ -23,15 +25,16 @@ export function readScan(
   lanes: LaneSet,
   { epoch, after, isFirst }: Page,
   limit: number,
-): string {
-  return `SELECT ${PENDING_COLUMNS}
+): Selection<PendingEvent> {
+  const text = `SELECT ${PENDING_COLUMNS}
 FROM ${tables.outbox} e
 WHERE ${READY} AND seq > ${isFirst ? behindNoFailed(tables, parking, after) : after} AND ${inLanes(lanes)}
   AND pg_visible_in_snapshot(xid, '${epoch}')
   AND ${notHeldBack(tables, parking)}
 ORDER BY seq
 LIMIT ${limit}`;
+  return { text, build: pendingEvent };
 }
 
-const behindNoFailed = ({ outbox }: Tables, parking: boolean, after: string) =>
+const behindNoFailed = ({ outbox }: Tables, parking: boolean, after: number) =>
   `least(${after}, (SELECT min(f.seq) - 1 FROM ${outbox} f WHERE ${failing(parking)}))`;

@@ -10,14 +10,12 @@ import { UNHURRIED } from './unhurried.js';
  * Numbers are sorted: two relays that settle the same rows wait for each other, but never in a circle.
  */
 
-const list = (seqs: readonly string[]) => `'{${[...seqs].sort(bySize).join()}}'`;
+const list = (seqs: readonly number[]) => `'{${Float64Array.from(seqs).sort().join()}}'`;
 
-const bySize = (a: string, b: string) => a.length - b.length || (a < b ? -1 : 1);
-
-export const deletePublished = ({ outbox }: Tables, seqs: readonly string[]): string =>
+export const deletePublished = ({ outbox }: Tables, seqs: readonly number[]): string =>
   `DELETE FROM ${outbox} WHERE seq = ANY (${list(seqs)}) AND state = 'pending' AND ${UNHURRIED}`;
 
-export const markPublished = ({ outbox }: Tables, seqs: readonly string[], returned: boolean): string =>
+export const markPublished = ({ outbox }: Tables, seqs: readonly number[], returned: boolean): string =>
   `UPDATE ${outbox} SET state = 'published', published_at = clock_timestamp()${returned ? ', returned = true' : ''}
 WHERE seq = ANY (${list(seqs)}) AND state = 'pending' AND ${UNHURRIED}`;
 
