@@ -1,3 +1,4 @@
+import { LIFECYCLE_NAMES } from '../../lib/lifecycle/messages.js';
 import { METRICS } from '../../lib/observe/metrics/definitions.js';
 import { readDocument, tableOf } from './documents.js';
 
@@ -14,5 +15,11 @@ describe('docs/observing.md', () => {
       otelName,
     ]);
     expect(rows).toEqual(metrics);
+  });
+
+  test('has every message of the lifecycle, and no others', () => {
+    const rows = tableOf(readDocument('docs/observing.md'), 'Name', 'When');
+    const names = rows.flatMap(([name = '']) => plain(name).split(', '));
+    expect(names.sort()).toEqual([...LIFECYCLE_NAMES].sort());
   });
 });
