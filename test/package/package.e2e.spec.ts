@@ -44,7 +44,7 @@ describe('the tarball', () => {
     expect(beside.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
     const code = files.filter((file) => file.startsWith('dist/lib/') && !/\.(js|d\.ts)$/.test(file));
     expect(code).toEqual([]);
-    expect(files.filter((file) => /spec|tsbuildinfo|\.map$/.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.spec\.|tsbuildinfo|\.map$/.test(file))).toEqual([]);
     for (const file of files.filter((name) => name.endsWith('.js')))
       expect(files).toContain(file.replace(/\.js$/, '.d.ts'));
     expect(files).toEqual(

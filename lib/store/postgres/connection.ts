@@ -65,7 +65,7 @@ export class Connection {
     return [results].flat().map(({ rows }) => rows);
   }
 
-  /** What is selected, after `settings`: statements without rows. All in one message, and one transaction. */
+  /** What is selected, after `settings`, whose rows nobody needs. All in one message, and one transaction. */
   async select<T>(settings: readonly string[], { text, build }: Selection<T>): Promise<T[]> {
     const copy = `COPY (${text}) TO STDOUT (FORMAT binary)`;
     const query = new CopyQuery([...settings, copy].join(';\n'), build, this.patience);

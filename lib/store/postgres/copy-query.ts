@@ -55,7 +55,7 @@ export class CopyQuery<T> {
     this.callback(this.failure ?? null);
   }
 
-  /** Of the statements before the COPY, which have no rows. */
+  /** Of the statements before the COPY, whose rows nobody needs. */
   handleRowDescription(): void {}
   handleDataRow(): void {}
   handleCommandComplete(): void {}

@@ -11,6 +11,7 @@ import type {
 } from '../inspection.js';
 import { migrations, versionOf } from './migrations/migrations.js';
 import { schemaVersion } from './schema-version.js';
+import { BY_INDEX } from './statements/by-index.js';
 import { inspectHead } from './statements/inspect/head.js';
 import { inspectHorizon, seesAllSessions } from './statements/inspect/horizon.js';
 import { inspectRecentTypes } from './statements/inspect/recent-types.js';
@@ -71,16 +72,11 @@ export class PostgresInspection implements StoreInspection {
     return this.ask<RecentType>(inspectRecentTypes(this.tableNames, limit));
   }
 
-  /**
-   * Statistics of a queue table are always stale; an index is never the wrong choice here. Where there is none, the price
-   * that the planner then puts on a scan would have the statement compiled, which takes far longer than the scan.
-   */
   private ask<Row>({ text, values }: Statement): Promise<Row[]> {
     return this.dataSource.transaction(async (manager) => {
       await manager.query('SET TRANSACTION READ ONLY');
       await manager.query(`SET LOCAL statement_timeout = ${this.patience}`);
-      await manager.query('SET LOCAL enable_seqscan = off');
-      await manager.query('SET LOCAL jit = off');
+      await manager.query(BY_INDEX);
       return manager.query<Row[]>(text, [...values]);
     });
   }

@@ -3,6 +3,7 @@ import type { EventReader, PendingEvent } from '../store.js';
 import { Line } from './line.js';
 import type { RelayConnections } from './relay-connections.js';
 import { parseSnapshot, type Snapshot } from './snapshot.js';
+import { BY_INDEX } from './statements/by-index.js';
 import { lookForDue } from './statements/look-for-due.js';
 import { readDue } from './statements/read-due.js';
 import { readFresh, type FreshRow } from './statements/read-fresh.js';
@@ -143,8 +144,7 @@ export class PostgresReader implements EventReader {
     if (this.position === from) this.position = to;
   }
 
-  /** Statistics of a queue table are always stale; an index is never the wrong choice here. */
   private select<T>(selection: Selection<T>): Promise<T[]> {
-    return this.line.use((connection) => connection.select(['SET LOCAL enable_seqscan = off'], selection));
+    return this.line.use((connection) => connection.select([BY_INDEX], selection));
   }
 }

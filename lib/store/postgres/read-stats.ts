@@ -1,4 +1,5 @@
 import type { StoreStats } from '../store.js';
+import { BY_INDEX } from './statements/by-index.js';
 import { laneOf } from './statements/lanes.js';
 import { stats, type StatsRow } from './statements/stats.js';
 import type { Tables } from './tables.js';
@@ -11,7 +12,7 @@ export async function readStats(
   tables: Tables,
   { limit, lanes }: { readonly limit: number; readonly lanes: number },
 ): Promise<StoreStats> {
-  const results = await script(['SET LOCAL enable_seqscan = off', stats(tables, limit)]);
+  const results = await script([BY_INDEX, stats(tables, limit)]);
   const [{ owners, ...counts }] = results.at(-1) as [StatsRow];
   return {
     ...counts,

@@ -28,8 +28,8 @@ export interface StatsRow {
  * read a million dead ones that lie between them.) The walks are in the order of their index, for what they begin with
  * is the oldest row, which is asked for, too: what relays have left dead in the index is passed once.
  *
- * To be run with `enable_seqscan = off`: statistics of a queue table are always stale, and a planner that expects
- * pending rows everywhere would look for the first ones from the beginning of millions of published ones.
+ * To be run by index: a planner that expects pending rows everywhere would look for the first ones from the beginning of
+ * millions of published ones.
  */
 export function stats({ outbox, relays }: Tables, limit: number): string {
   const capped = (count: string) => `least(${count}, ${limit})::int`;
