@@ -36,15 +36,21 @@ export function withPart<Part, T>(
   io: Io,
   work: (part: Part) => Promise<T> | T,
 ): Promise<T> {
-  return withApplication(reference, io, (app) => {
-    try {
-      return work(app.get<Part>(tokenOf(outbox), { strict: false }));
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'UnknownElementException') throw error;
-      const which = outbox === DEFAULT_OUTBOX ? 'without a name' : `of the name "${outbox}"`;
-      throw new UsageError(`The application of ${reference} has no outbox ${which}.`, { cause: error });
-    }
-  });
+  return withApplication(reference, io, (app) => work(partOf<Part>(app, tokenOf(outbox), reference, outbox)));
+}
+
+function partOf<Part>(
+  app: INestApplicationContext,
+  token: InjectionToken,
+  reference: string,
+  outbox: string,
+): Part {
+  try {
+    return app.get<Part>(token, { strict: false });
+  } catch (error) {
+    const which = outbox === DEFAULT_OUTBOX ? 'without a name' : `of the name "${outbox}"`;
+    throw new UsageError(`The application of ${reference} has no outbox ${which}.`, { cause: error });
+  }
 }
 
 async function moduleNamed(reference: string): Promise<Type> {
