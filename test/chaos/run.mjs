@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 const folder = new URL('./scenarios/', import.meta.url);
 const names = readdirSync(folder).map((file) => file.replace(/\.mjs$/, ''));
 /** Numbers that a scenario goes by; each has its own defaults. */
-const SETTINGS = ['events', 'seconds', 'patience'];
+const SETTINGS = ['events', 'seconds', 'rate', 'patience'];
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -18,7 +18,7 @@ const [name] = positionals;
 
 if (!names.includes(name)) {
   console.error(
-    `Usage: npm run chaos -- <${names.join('|')}> [--seed n] [--events n] [--seconds n] [--patience n] [--pooler] [--json]`,
+    `Usage: npm run chaos -- <${names.join('|')}> [--seed n] [--events n] [--seconds n] [--rate n] [--patience n] [--pooler] [--json]`,
   );
   process.exit(2);
 }

@@ -12,14 +12,14 @@ import { SteadyLoad } from '../steady-load.mjs';
 
 const MEGABYTE = 1024 * 1024;
 const OPTIONS = { retention: '7d', rabbitmq: { connection: { reconnectDelay: '500ms' } } };
-const PLAN = { keys: 500, workers: 8, perSecond: 1_000, retention: OPTIONS.retention };
+const PLAN = { keys: 500, workers: 8, retention: OPTIONS.retention };
 /** What an outage may cost: megabytes, and milliseconds. */
 const LIMITS = { growth: 30, recovery: 3_000 };
 /** Milliseconds that a message may be on its way. */
 const MARGIN = 1_500;
 
 /** `seconds` of the outage; the alarm lasts half as long. `patience`: how many times longer recovering may take. */
-export const defaults = { seconds: 60, patience: 1 };
+export const defaults = { seconds: 60, patience: 1, rate: 1_000 };
 
 export async function servers() {
   const [postgres, rabbit] = await Promise.all([resolvePostgres(), startRabbitMq()]);
@@ -31,11 +31,11 @@ export async function servers() {
   };
 }
 
-export default async function broker(given, { seconds, patience, seed, ledger, scope, log }) {
+export default async function broker(given, { seconds, rate, patience, seed, ledger, scope, log }) {
   const { rabbit } = given;
   const ground = await createGround(given, scope);
   await rabbit.flush();
-  const load = await SteadyLoad.start(ground.site, { ...PLAN, seed }, ledger, scope);
+  const load = await SteadyLoad.start(ground.site, { ...PLAN, perSecond: rate, seed }, ledger, scope);
   // With a backlog to begin with, the relay soon has all the memory that publishing takes.
   await sleep(Math.max(5_000, seconds * 250));
   const sinks = await Sinks.open(given.rabbitUrl, ledger);

@@ -10,14 +10,14 @@ import { Sinks } from '../sinks.mjs';
 import { SteadyLoad } from '../steady-load.mjs';
 
 const OPTIONS = { retention: '7d' };
-const PLAN = { keys: 500, workers: 8, perSecond: 500, retention: OPTIONS.retention };
+const PLAN = { keys: 500, workers: 8, retention: OPTIONS.retention };
 /** Milliseconds from the database's return to the next events. */
 const RECOVERY = 5_000;
 /** Milliseconds that a message may be unsettled. */
 const MARGIN = 1_500;
 
 /** `seconds` of load before each restart. `patience`: how many times longer recovering may take. */
-export const defaults = { seconds: 5, patience: 1 };
+export const defaults = { seconds: 5, patience: 1, rate: 500 };
 
 export async function servers() {
   const [postgres, rabbit] = await Promise.all([startPostgres(), resolveRabbitMq()]);
@@ -29,12 +29,12 @@ export async function servers() {
   };
 }
 
-export default async function database(given, { seconds, patience, seed, ledger, scope, log }) {
+export default async function database(given, { seconds, rate, patience, seed, ledger, scope, log }) {
   const ground = await createGround(given, scope);
   const sinks = await Sinks.open(given.rabbitUrl, ledger);
   scope.onEnd(() => sinks.close());
   await sinks.consume(ground.sink);
-  const load = await SteadyLoad.start(ground.site, { ...PLAN, seed }, ledger, scope);
+  const load = await SteadyLoad.start(ground.site, { ...PLAN, perSecond: rate, seed }, ledger, scope);
   const relay = new RelayUnderFire('relay-1', ledger, MARGIN);
   scope.onEnd(() => relay.close());
   await relay.start(ground.site, OPTIONS);
