@@ -11,7 +11,7 @@ import type {
 } from '../inspection.js';
 import { migrations, versionOf } from './migrations/migrations.js';
 import { schemaVersion } from './schema-version.js';
-import { BY_INDEX } from './statements/by-index.js';
+import { BY_INDEX } from './statements/planner.js';
 import { inspectHead } from './statements/inspect/head.js';
 import { inspectHorizon, seesAllSessions } from './statements/inspect/horizon.js';
 import { inspectRecentTypes } from './statements/inspect/recent-types.js';

@@ -3,7 +3,7 @@ import type { EventReader, PendingEvent } from '../store.js';
 import { Line } from './line.js';
 import type { RelayConnections } from './relay-connections.js';
 import { parseSnapshot, type Snapshot } from './snapshot.js';
-import { BY_INDEX } from './statements/by-index.js';
+import { BY_INDEX } from './statements/planner.js';
 import { lookForDue } from './statements/look-for-due.js';
 import { readDue } from './statements/read-due.js';
 import { readFresh, type FreshRow } from './statements/read-fresh.js';

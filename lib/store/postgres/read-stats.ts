@@ -1,5 +1,5 @@
 import type { StoreStats } from '../store.js';
-import { BY_INDEX } from './statements/by-index.js';
+import { BY_INDEX } from './statements/planner.js';
 import { laneOf } from './statements/lanes.js';
 import { stats, type StatsRow } from './statements/stats.js';
 import type { Tables } from './tables.js';
