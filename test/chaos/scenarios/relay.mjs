@@ -10,18 +10,20 @@ import { Sinks } from '../sinks.mjs';
 import { createGround } from '../ground.mjs';
 
 const KEYS = 500;
+const RETENTION = '7d';
+/** Milliseconds, times `patience`: an answer that comes later is taken for none, and no fault explains the duplicate. */
 const PUBLISH_TIMEOUT = 1_000;
-const OPTIONS = {
-  retention: '7d',
+const optionsFor = (patience) => ({
+  retention: RETENTION,
   shutdownTimeout: '10s',
   rabbitmq: { unroutable: 'fail', connection: { reconnectDelay: 100 } },
   relay: {
     pollInterval: 200,
-    publishTimeout: PUBLISH_TIMEOUT,
+    publishTimeout: PUBLISH_TIMEOUT * patience,
     retry: { attempts: 1_000, backoff: { delay: 50, maxDelay: 1_000 } },
   },
-};
-/** Longer freezes than the database's patience, which is three times the publish timeout, are among them. */
+});
+/** Longer freezes than the database's patience, which is the publish timeout but three seconds at least, are among them. */
 const LONGEST = PUBLISH_TIMEOUT * 6;
 
 const FAULTS = {
@@ -36,9 +38,10 @@ const FAULTS = {
   stallBroker: { weight: 1, make: (relay, random) => relay.stall('broker', random.between(200, LONGEST)) },
 };
 
-export const defaults = { events: 200_000 };
+export const defaults = { events: 200_000, patience: 1 };
 
-export default async function relay(servers, { events, random, ledger, scope, log }) {
+export default async function relay(servers, { events, patience, random, ledger, scope, log }) {
+  const options = optionsFor(patience);
   const ground = await createGround(servers, scope);
   const gates = await Gates.open(ground);
   const sinks = await Sinks.open(servers.rabbitUrl, ledger);
@@ -49,7 +52,7 @@ export default async function relay(servers, { events, random, ledger, scope, lo
   const emitter = new ModuleProcess(new URL('../processes/emitter.mjs', import.meta.url));
   scope.onEnd(() => emitter.end());
   await emitter.call('start', ground.site, plan(events, random, gates));
-  const crowd = Crowd.of(ground.site, OPTIONS, ledger, random);
+  const crowd = Crowd.of(ground.site, options, ledger, random);
   scope.onEnd(() => crowd.close());
   crowd.wanted = 1;
   crowd.keep();
@@ -83,7 +86,7 @@ function plan(events, random, gates) {
     perSecond: Math.max(400, Math.min(2_500, events / 15)),
     rolledBack: 0.05,
     slow: 0.02,
-    retention: OPTIONS.retention,
+    retention: RETENTION,
     kinds: gates.kinds,
   };
 }
