@@ -19,14 +19,19 @@ export async function postgresFixture(): Promise<StoreFixture> {
   const dataSource = await openDataSource(playground, statements);
   const names = { schema: playground.name, table: 'outbox', inboxTable: 'outbox_inbox' };
   applyTableNames(dataSource, names);
-  const open: StoreFixture['open'] = ({ parking = true, deletePublished = false, archive } = {}) =>
+  const open: StoreFixture['open'] = ({
+    parking = true,
+    deletePublished = false,
+    archive,
+    idleTimeout = 30_000,
+  } = {}) =>
     new PostgresStore(dataSource, {
       tables: tables(names),
       migrate: true,
       parking,
       deletePublished,
       archive,
-      idleTimeout: 30_000,
+      idleTimeout,
       ordering: 'emit',
     });
   await open().prepare();

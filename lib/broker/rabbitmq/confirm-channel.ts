@@ -4,6 +4,7 @@ import { ChannelLostError } from '../../errors/channel-lost.error.js';
 import { PublishRefusedError } from '../../errors/publish-refused.error.js';
 import type { PublishOutcome } from '../publisher.js';
 import { closeChannel } from './close-channel.js';
+import { FrameMemory } from './frame-memory.js';
 import type { Publishes, PublishRequest } from './publish-frames.js';
 import { writePublishes } from './write-publishes.js';
 
@@ -19,6 +20,7 @@ export class ConfirmingChannel {
   private readonly returned = new Map<string, number>();
   /** Why nothing is answered any more. */
   private lost: ChannelLostError | BrokerUnavailableError | undefined;
+  private readonly memory = new FrameMemory();
 
   /**
    * @param exchange the module's: without it nothing can be published, which is no message's fault
@@ -49,10 +51,10 @@ export class ConfirmingChannel {
    * broker never answers and the channel stays open.
    */
   publish(requests: Publishes, settled: (index: number, outcome: PublishOutcome) => void): void {
-    const confirmOf = (index: number) => (error: Error | null) => {
+    const answered = (index: number, error: Error | null) => {
       settled(index, error === null ? this.confirmed(requests, index) : this.failed());
     };
-    if (!this.lost && writePublishes(this.channel, requests, confirmOf)) return;
+    if (!this.lost && writePublishes(this.channel, requests, this.memory, answered)) return;
     for (let index = 0; index < requests.length; index++)
       this.publishOne(requests, index, (outcome) => settled(index, outcome));
   }

@@ -1,5 +1,6 @@
 import type { ConfirmChannel } from 'amqplib';
-import { encodePublishes, type Publishes } from './publish-frames.js';
+import type { FrameMemory } from './frame-memory.js';
+import { encodePublishes, likelySize, type Publishes } from './publish-frames.js';
 
 type Confirm = (error: Error | null) => void;
 
@@ -17,30 +18,44 @@ interface ChannelInternals {
 }
 
 /**
- * Writes many publishes to a channel at once, in one buffer, and has `confirmOf(i)` called for each as amqplib's own
- * `publish` would. Returns `false`, with nothing written, when that cannot be done: the channel has closed, amqplib is
+ * Writes many publishes to a channel at once, in one buffer of `memory`, and has `answered` called for each as amqplib's
+ * own `publish` would. Returns `false`, with nothing written, when that cannot be done: the channel has closed, amqplib is
  * built differently than we know it, or a message cannot be encoded. Publishing one by one then tells what is wrong.
  */
 export function writePublishes(
   channel: ConfirmChannel,
   requests: Publishes,
-  confirmOf: (index: number) => Confirm,
+  memory: FrameMemory,
+  answered: (index: number, error: Error | null) => void,
 ): boolean {
   const internals = channel as unknown as ChannelInternals;
   const buffer = internals.connection?.channels?.[internals.ch]?.buffer;
   const known = typeof internals.pushConfirmCallback === 'function' && internals.connection?.frameMax > 0;
   if (!buffer || !known) return false;
-  const bytes = tryEncode(requests, internals);
+  const room = memory.room(likelySize(requests));
+  const bytes = tryEncode(requests, internals, room);
   if (!bytes) return false;
-  for (let index = 0; index < requests.length; index++) internals.pushConfirmCallback(confirmOf(index));
+  const free = bytes.buffer === room.buffer ? memory.hold(bytes.length) : undefined;
+  let open = requests.length;
+  for (let index = 0; index < requests.length; index++) {
+    internals.pushConfirmCallback((error) => {
+      // Only an answer of the broker's tells that it has the bytes: those of a lost channel may still be on their way.
+      if (error === null && --open === 0) free?.();
+      answered(index, error);
+    });
+  }
   internals.connection.sentSinceLastCheck = true;
   buffer.write(bytes);
   return true;
 }
 
-function tryEncode(requests: Publishes, { ch, connection }: ChannelInternals): Buffer | undefined {
+function tryEncode(
+  requests: Publishes,
+  { ch, connection }: ChannelInternals,
+  memory: Buffer,
+): Buffer | undefined {
   try {
-    return encodePublishes(requests, ch, connection.frameMax);
+    return encodePublishes(requests, ch, connection.frameMax, memory);
   } catch {
     return undefined;
   }

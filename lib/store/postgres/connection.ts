@@ -29,7 +29,8 @@ export class Connection {
   constructor(
     private readonly runner: QueryRunner,
     private readonly client: PostgresClient,
-    private readonly patience: number,
+    /** Milliseconds to wait for the answer to a statement. */
+    readonly patience: number,
   ) {
     client.once('error', this.end);
     client.once('end', this.end);

@@ -5,6 +5,7 @@ import type { Archive, ArchivedEvent, ArchiveFunction } from '../../event/archiv
 import type { Connection } from './connection.js';
 import type { RelayConnections } from './relay-connections.js';
 import type { PruneFrom } from './statements/expired.js';
+import { BY_INDEX } from './statements/planner.js';
 import { moveExpired } from './statements/move-expired.js';
 import { prune, type PruneStep } from './statements/prune.js';
 import { readExpired, type ExpiredRow } from './statements/read-expired.js';
@@ -23,7 +24,7 @@ const MOST = { events: 1_000, bytes: 8 * 1024 * 1024 };
 /** How long a function may take for it, in milliseconds. The rows are locked meanwhile, which holds up nobody but prunes. */
 const PATIENCE = 60_000;
 /** For a process that no longer moves: its rows are then offered by others. */
-const BEGIN = ['BEGIN', `SET LOCAL idle_in_transaction_session_timeout = ${PATIENCE + 30_000}`];
+const IDLE_TIMEOUT = PATIENCE + 30_000;
 
 const NEVER = new AbortController().signal;
 
@@ -55,19 +56,13 @@ export class PostgresPruner {
     if (typeof archive === 'function') return this.handOver(archive, from, stopping);
     const statement =
       archive === 'table' ? moveExpired(tables, from) : prune(tables, from.after, from.retention, from.limit);
-    const [step] = await this.connections.query<PruneStep>(statement);
+    const [step] = await this.transaction((connection) => connection.run<PruneStep>(statement));
     return step as PruneStep;
   }
 
   /** The rows stay locked until the function has them, so that no other process offers them too, and go then. */
-  private async handOver(
-    archive: ArchiveFunction,
-    from: PruneFrom,
-    stopping: AbortSignal,
-  ): Promise<PruneStep> {
-    const connection = await this.connections.connect();
-    try {
-      await connection.script(BEGIN);
+  private handOver(archive: ArchiveFunction, from: PruneFrom, stopping: AbortSignal): Promise<PruneStep> {
+    return this.transaction(async (connection) => {
       const { events, next } = await this.expired(connection, from);
       if (events.length > 0) {
         await archived(archive, events, stopping);
@@ -78,9 +73,24 @@ export class PostgresPruner {
           ),
         );
       }
+      return { count: events.length, next };
+    });
+  }
+
+  private async transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.connections.connect();
+    try {
+      await connection.script([
+        'BEGIN',
+        // Also where nobody waits for its answer any more, a statement would otherwise go on.
+        `SET LOCAL statement_timeout = ${connection.patience}`,
+        `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT}`,
+        BY_INDEX,
+      ]);
+      const result = await work(connection);
       await connection.script(['COMMIT']);
       await connection.release();
-      return { count: events.length, next };
+      return result;
     } catch (error) {
       // And the transaction with it.
       await connection.destroy();

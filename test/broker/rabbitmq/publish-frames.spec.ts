@@ -2,7 +2,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { encodePublishes, type PublishRequest } from '../../../lib/broker/rabbitmq/publish-frames.js';
+import {
+  encodePublishes as encode,
+  type PublishRequest,
+} from '../../../lib/broker/rabbitmq/publish-frames.js';
 
 const require = createRequire(import.meta.url);
 const amqplib = path.dirname(require.resolve('amqplib'));
@@ -14,6 +17,13 @@ const args = load('api_args.js');
 
 const CHANNEL = 3;
 const FRAME_MAX = 4_096;
+
+const encodePublishes = (
+  requests: PublishRequest[],
+  channel: number,
+  frameMax: number,
+  memory = Buffer.alloc(0),
+) => encode(requests, channel, frameMax, memory);
 
 /** The same publish as amqplib itself would send it. */
 function byAmqplib({ exchange, routingKey, body, properties }: PublishRequest): Buffer {

@@ -21,6 +21,8 @@ export interface StoreSettings {
   /** Default `false`. */
   deletePublished?: boolean;
   archive?: Archive;
+  /** Milliseconds that the database has to answer. Default 30,000. */
+  idleTimeout?: number;
 }
 
 /** A database with the outbox tables in it, and stores on it. */

@@ -18,6 +18,8 @@ export interface PruneFrom {
  * never reads the table's hot end, and needs no index on the time of publishing, which would be written for every event.
  * Old rows that stay, because they are dead or were published late, are stepped over: stopping at them (as a plain `WHERE
  * state = 'published' ORDER BY seq LIMIT n` does) would keep all behind them for good.
+ * Rows are looked up by arrays of their numbers, here and by whoever goes on with `expired`: with statistics from before
+ * most were published, the planner would take a join of so many with so few for one with a handful, row by row.
  * SKIP LOCKED keeps two prunes from waiting for each other, and from taking the same rows.
  */
 export const expired = ({ outbox }: Tables): string => `horizon AS MATERIALIZED (
@@ -25,9 +27,10 @@ export const expired = ({ outbox }: Tables): string => `horizon AS MATERIALIZED 
 ), page AS MATERIALIZED (
   SELECT seq, created_at FROM ${outbox} WHERE seq > $1 ORDER BY seq LIMIT $3
 ), expired AS MATERIALIZED (
-  SELECT o.seq, octet_length(o.payload) AS bytes FROM ${outbox} o JOIN page USING (seq), horizon
-  WHERE o.state = 'published' AND o.published_at < horizon.at
-  FOR UPDATE OF o SKIP LOCKED
+  SELECT seq, octet_length(payload) AS bytes FROM ${outbox}
+  WHERE seq = ANY (ARRAY(SELECT seq FROM page))
+    AND state = 'published' AND published_at < (SELECT at FROM horizon)
+  FOR UPDATE SKIP LOCKED
 ), last AS (
   SELECT seq, created_at FROM page ORDER BY seq DESC LIMIT 1
 ), step AS (

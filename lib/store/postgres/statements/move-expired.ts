@@ -11,7 +11,7 @@ export function moveExpired(tables: Tables, { after, retention, limit }: PruneFr
   const { outbox, archive } = tables;
   return {
     text: `WITH ${expired(tables)}, gone AS (
-  DELETE FROM ${outbox} WHERE seq IN (SELECT seq FROM expired) RETURNING ${COLUMNS}
+  DELETE FROM ${outbox} WHERE seq = ANY (ARRAY(SELECT seq FROM expired)) RETURNING ${COLUMNS}
 ), moved AS (
   INSERT INTO ${archive} (${COLUMNS}) SELECT ${COLUMNS} FROM gone ORDER BY seq RETURNING 1
 )

@@ -13,7 +13,7 @@ export interface PruneStep {
 export function prune(tables: Tables, after: string, retention: number, limit: number): Statement {
   return {
     text: `WITH ${expired(tables)}, pruned AS (
-  DELETE FROM ${tables.outbox} WHERE seq IN (SELECT seq FROM expired) RETURNING 1
+  DELETE FROM ${tables.outbox} WHERE seq = ANY (ARRAY(SELECT seq FROM expired)) RETURNING 1
 )
 SELECT (SELECT count(*) FROM pruned)::int AS count, next FROM step`,
     values: [after, retention, limit],

@@ -39,7 +39,7 @@ export function readExpired(
 )
 SELECT n.next, c.* FROM n LEFT JOIN LATERAL (
   SELECT seq, id, type, key, payload, content_type, headers, exchange, correlation_id, created_at, published_at, returned
-  FROM ${tables.outbox} WHERE seq IN (SELECT seq FROM chosen)
+  FROM ${tables.outbox} WHERE seq = ANY (ARRAY(SELECT seq FROM chosen))
 ) c ON true ORDER BY c.seq`,
     values: [after, retention, limit, bytes],
   };
