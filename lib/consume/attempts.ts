@@ -1,8 +1,9 @@
 import type { Delivery } from '../broker/subscriber.js';
 import type { TracingSlot } from '../lifecycle/tracing.js';
 import type { Completion, HandlerRunner } from './handler-runner.js';
-import { outcomeOf, type Outcome } from './outcome.js';
+import { isPassing, outcomeOf, type Outcome } from './outcome.js';
 import type { OpenedMessage } from './payload/message-reader.js';
+import { stillOurs } from './still-ours.js';
 
 const OUTCOME: Readonly<Record<Completion, Outcome>> = {
   handled: { kind: 'handled' },
@@ -33,10 +34,16 @@ export class Attempts {
   }
 
   private async run(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Outcome> {
-    try {
-      return OUTCOME[await runner.run(opened, delivery)];
-    } catch (error) {
-      return outcomeOf(error, opened.message.attempt, runner.handler.retry);
+    const { message } = opened;
+    const { retry } = runner.handler;
+    for (let repeats = retry.immediate ?? 0; ; repeats--) {
+      try {
+        return OUTCOME[await runner.run(opened, delivery)];
+      } catch (error) {
+        const outcome = outcomeOf(error, message.attempt, retry);
+        if (repeats === 0 || !isPassing(error, outcome)) return outcome;
+        if (!(await stillOurs(runner.admit(message), runner, delivery))) return outcome;
+      }
     }
   }
 }

@@ -6,6 +6,7 @@ import type { HandlerRunner } from './handler-runner.js';
 import type { MessageReader } from './payload/message-reader.js';
 import type { Router } from './router.js';
 import type { Settler } from './settler.js';
+import { stillOurs } from './still-ours.js';
 
 /** What becomes of the deliveries of a queue. Rejects only if something of ours is broken. */
 export interface Pipeline {
@@ -36,15 +37,4 @@ export class DeliveryPipeline implements Pipeline {
     const attempt = await this.attempts.make(runner, opened, delivery);
     await this.settler.settle({ delivery, message, handler, ...attempt });
   }
-}
-
-/** While it waited, its channel may have gone: whoever has the message now will handle it. */
-export async function stillOurs(
-  admission: boolean | Promise<boolean>,
-  runner: Pick<HandlerRunner, 'leave'>,
-  { lost }: Pick<Delivery, 'lost'>,
-): Promise<boolean> {
-  const admitted = await admission;
-  if (admitted && lost.aborted) runner.leave();
-  return admitted && !lost.aborted;
 }

@@ -1,3 +1,4 @@
+import { HandlerTimeoutError } from '../errors/handler-timeout.error.js';
 import { InvalidMessageError } from '../errors/invalid-message.error.js';
 import { UndecodableMessageError } from '../errors/undecodable-message.error.js';
 import { milliseconds } from '../policy/duration.js';
@@ -36,6 +37,23 @@ export function outcomeOf(error: unknown, attempt: number, policy: RetryPolicy):
   if (refusesRetry(policy, error)) return { kind: 'dead', reason: 'rejected', error };
   const delay = nextDelay(policy, attempt);
   return delay === undefined ? { kind: 'dead', reason: 'exhausted', error } : { kind: 'retry', delay, error };
+}
+
+/**
+ * Whether what failed may well succeed in a moment. Not what asked for a wait itself, nor a run past its timeout, which may
+ * still go on.
+ */
+export function isPassing(error: unknown, outcome: Outcome): boolean {
+  const isFailure = outcome.kind === 'retry' || (outcome.kind === 'dead' && outcome.reason === 'exhausted');
+  return isFailure && !(error instanceof HandlerTimeoutError) && !askedForIt(error);
+}
+
+function askedForIt(error: unknown): boolean {
+  try {
+    return is(error, Retry);
+  } catch {
+    return false;
+  }
 }
 
 /** No further attempt can cure these: the message itself is wrong. */

@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import type { Delivery, EventSubscriber, Subscription, SubscriptionRequest } from '../broker/subscriber.js';
+import { possibleDelays } from '../policy/retry.js';
 import type { Pipeline } from './delivery.js';
 import type { Drain } from './drain.js';
 import { describeFailure } from './failure.js';
@@ -139,7 +140,7 @@ export function requestFor({ name, partition, handlers }: HandlerQueue): Subscri
     patterns: handlers.flatMap(({ patterns }) => patterns),
     prefetch: Math.max(...handlers.map(({ prefetch }) => prefetch)),
     // A `Retry` needs a way back even where retrying is off.
-    delays: [...handlers.flatMap(({ retry }) => retry.delays), RETRY_DELAY],
+    delays: [...handlers.flatMap(({ retry }) => possibleDelays(retry)), RETRY_DELAY],
     expiration,
     exchange,
     broadcast,

@@ -202,10 +202,18 @@ export type RetryOptions =
   | {
       /** Attempts in all, the first included. Default 5. */
       attempts?: number;
-      /** Waits between them, each rounded up to a step of a short ladder: every distinct delay is a queue. */
-      backoff?: Omit<BackoffOptions, 'jitter'>;
+      /**
+       * Waits between them, each rounded up to a step of a short ladder: every distinct delay is a queue. With `jitter`,
+       * one of the steps up to it, by chance: from half of it (`'equal'`), or from the first (`'full'`).
+       */
+      backoff?: BackoffOptions;
       /** The delays themselves, instead of `attempts` and `backoff`. */
       delays?: readonly Duration[];
+      /**
+       * How often a failed run is repeated at once, in place, before it counts as an attempt: for failures that are over
+       * in a moment, such as a lost race. Up to 10. Default 0. Not after a timeout, nor for what is thrown as `Retry`.
+       */
+      immediate?: number;
       /** `false` sends the message to the dead letters at once. */
       retryIf?: (error: unknown) => boolean;
     };

@@ -5,8 +5,8 @@ import { ladderDelay, LONGEST_DELAY, type RetryPolicy } from '../policy/retry.js
 import type { RetryOptions } from './options.js';
 
 const RULE =
-  "must be a list of delays such as ['1s', '10s'], false, { delays, retryIf }, or " +
-  '{ attempts: 1–1000, backoff: { delay, factor: 1–10, maxDelay }, retryIf }';
+  "must be a list of delays such as ['1s', '10s'], false, { delays, immediate, retryIf }, or " +
+  '{ attempts: 1–1000, backoff: { delay, factor: 1–10, maxDelay, jitter }, immediate: 0–10, retryIf }';
 
 /** Reads the forms of `RetryOptions` into the one form the delivery pipeline knows. */
 export const retrySchema = z.custom<RetryOptions>().transform((value, context): RetryPolicy => {
@@ -24,11 +24,12 @@ export function resolveRetry(options: RetryOptions): RetryPolicy {
   if (options === false) return { delays: [] };
   if (isDelayList(options)) return { delays: options.map(retryDelay) };
   if (typeof options !== 'object' || options === null) throw new TypeError(RULE);
-  assertKnown(options, ['attempts', 'backoff', 'delays', 'retryIf']);
-  const { retryIf } = options;
+  assertKnown(options, ['attempts', 'backoff', 'delays', 'immediate', 'retryIf']);
+  const { immediate = 0, retryIf } = options;
   if (retryIf !== undefined && typeof retryIf !== 'function') throw new TypeError(RULE);
-  const delays = options.delays ? listedDelays(options) : backoffDelays(options);
-  return { delays, ...(retryIf && { retryIf }) };
+  if (!Number.isInteger(immediate) || !within(immediate, 0, 10)) throw new TypeError(RULE);
+  const waits = options.delays ? { delays: listedDelays(options) } : backoffDelays(options);
+  return { ...waits, ...(immediate > 0 && { immediate }), ...(retryIf && { retryIf }) };
 }
 
 type RetryRule = Exclude<RetryOptions, readonly unknown[] | false>;
@@ -44,19 +45,24 @@ function retryDelay(delay: Duration): number {
   return ms;
 }
 
-function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): number[] {
-  assertKnown(backoff, ['delay', 'factor', 'maxDelay']);
-  const { delay = '1s', factor = 2, maxDelay = '5m' } = backoff;
+function backoffDelays({ attempts = 5, backoff = {} }: RetryRule): Pick<RetryPolicy, 'delays' | 'jitter'> {
+  assertKnown(backoff, ['delay', 'factor', 'maxDelay', 'jitter']);
+  const { delay = '1s', factor = 2, maxDelay = '5m', jitter = 'none' } = backoff;
+  if (!['none', 'equal', 'full'].includes(jitter)) throw new TypeError(RULE);
   if (!Number.isInteger(attempts) || !within(attempts, 1, 1_000)) throw new TypeError(RULE);
   if (typeof factor !== 'number' || !within(factor, 1, 10)) throw new TypeError(RULE);
   const resolved = {
     delay: milliseconds(delay),
     factor,
     maxDelay: retryDelay(maxDelay),
+    // Of when an event fails, not of now.
     jitter: 'none' as const,
   };
   if (resolved.delay > resolved.maxDelay) throw new RangeError(`must be at most maxDelay (${maxDelay})`);
-  return Array.from({ length: attempts - 1 }, (_, index) => ladderDelay(backoffDelay(resolved, index + 1)));
+  const delays = Array.from({ length: attempts - 1 }, (_, index) =>
+    ladderDelay(backoffDelay(resolved, index + 1)),
+  );
+  return { delays, ...(jitter !== 'none' && { jitter }) };
 }
 
 const within = (value: number, least: number, most: number) => value >= least && value <= most;

@@ -1,15 +1,46 @@
+import type { Jitter } from './backoff.js';
+
 /** When a handler's failure is tried again. Resolved form: see `ConsumersOptions.retry` for what users write. */
 export interface RetryPolicy {
   /** Milliseconds before the second, third, … attempt; when used up, the message is a dead letter. */
   readonly delays: readonly number[];
+  /** How much of each delay is left to chance. Default `'none'`. */
+  readonly jitter?: Jitter;
+  /** How often a failed run is repeated at once, in place, before it counts as an attempt. Default 0. */
+  readonly immediate?: number;
   /** `false` for an error that no further attempt can cure. A throwing `retryIf` counts as `true`. */
   readonly retryIf?: (error: unknown) => boolean;
 }
 
 /** The wait before the next attempt, or `undefined` when there is none left. `attempt` 1 = the first. */
-export function nextDelay(policy: RetryPolicy, attempt: number): number | undefined {
-  return policy.delays[attempt - 1];
+export function nextDelay(
+  { delays, jitter = 'none' }: RetryPolicy,
+  attempt: number,
+  random: () => number = Math.random,
+): number | undefined {
+  const longest = delays[attempt - 1];
+  if (longest === undefined || jitter === 'none') return longest;
+  const least = shortest(longest, jitter);
+  const chosen = least + (longest - least) * random();
+  const distance = (step: number) => Math.abs(step - chosen);
+  return steps(longest, jitter).reduce((nearest, step) =>
+    distance(step) <= distance(nearest) ? step : nearest,
+  );
 }
+
+/** Every delay that the policy may ask for, in milliseconds: so many queues it needs. */
+export function possibleDelays({ delays, jitter = 'none' }: RetryPolicy): number[] {
+  return [...new Set(delays.flatMap((longest) => steps(longest, jitter)))];
+}
+
+/** What chance has to choose from, ascending: every distinct delay is a queue on the broker. */
+function steps(longest: number, jitter: Jitter): number[] {
+  const least = shortest(longest, jitter);
+  return [...LADDER.filter((step) => step >= least && step < longest), longest];
+}
+
+const shortest = (longest: number, jitter: Jitter): number =>
+  ({ none: longest, equal: longest / 2, full: 0 })[jitter];
 
 /** Whether the policy's `retryIf` refuses the error. A user's hook that throws never wedges a message. */
 export function refusesRetry(policy: RetryPolicy, error: unknown): boolean {

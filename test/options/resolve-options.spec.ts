@@ -103,8 +103,8 @@ describe('resolveOptions', () => {
   const DURATION_RULE = "must be a duration such as 1500, '250ms', '5s' or '1h30m', got";
   const CODEC_RULE = 'must be one of json, text, bytes, msgpack, or { contentType, encode, decode }';
   const RETRY_RULE =
-    "consumers.retry must be a list of delays such as ['1s', '10s'], false, { delays, retryIf }, or " +
-    '{ attempts: 1–1000, backoff: { delay, factor: 1–10, maxDelay }, retryIf }';
+    "consumers.retry must be a list of delays such as ['1s', '10s'], false, { delays, immediate, retryIf }, or " +
+    '{ attempts: 1–1000, backoff: { delay, factor: 1–10, maxDelay, jitter }, immediate: 0–10, retryIf }';
 
   test.each<[string, unknown, string]>([
     ['service', undefined, 'service is required: 1 to 80 letters, digits, or any of "._:-", got undefined'],

@@ -24,4 +24,24 @@ describe('the forms of a handler’s retry option', () => {
     expect(resolveRetry({ retryIf }).retryIf).toBe(retryIf);
     expect(resolveRetry({ delays: ['1s'], retryIf }).retryIf).toBe(retryIf);
   });
+
+  test('keep how much is left to chance, and how often a run is repeated at once', () => {
+    expect(resolveRetry({ attempts: 2, backoff: { jitter: 'full' }, immediate: 3 })).toEqual({
+      delays: [1_000],
+      jitter: 'full',
+      immediate: 3,
+    });
+    expect(resolveRetry({ delays: ['1s'], immediate: 0 })).toEqual({ delays: [1_000] });
+  });
+
+  test.each<unknown>([
+    { backoff: { jitter: 'some' } },
+    { immediate: 11 },
+    { immediate: -1 },
+    { immediate: 1.5 },
+    { immediate: '2' },
+    { delays: ['1s'], backoff: { jitter: 'full' } },
+  ])('are refused: %j', (options) => {
+    expect(() => resolveRetry(options as RetryOptions)).toThrow('must be a list of delays');
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ladderDelay, nextDelay, refusesRetry } from '../../lib/policy/retry.js';
+import { ladderDelay, nextDelay, possibleDelays, refusesRetry } from '../../lib/policy/retry.js';
 
 const DAY = 86_400_000;
 
@@ -43,6 +43,49 @@ describe('nextDelay', () => {
     const policy = { delays: [1_000, 10_000] };
     expect([1, 2, 3].map((attempt) => nextDelay(policy, attempt))).toEqual([1_000, 10_000, undefined]);
     expect(nextDelay({ delays: [] }, 1)).toBeUndefined();
+  });
+
+  test.each([
+    ['equal', 0, 5_000],
+    ['equal', 0.4, 5_000],
+    ['equal', 0.6, 10_000],
+    ['equal', 1, 10_000],
+    ['full', 0, 100],
+    ['full', 0.24, 2_000],
+    ['full', 0.26, 3_000],
+    ['full', 1, 10_000],
+  ] as const)(
+    'with %s jitter and chance %d it is %d ms of ten seconds, a step of the ladder',
+    (jitter, chance, expected) => {
+      expect(nextDelay({ delays: [10_000], jitter }, 1, () => chance)).toBe(expected);
+    },
+  );
+
+  test.each(['none', 'equal', 'full'] as const)(
+    'asks for no other delays than the possible ones: %s',
+    (jitter) => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.integer({ min: 0, max: 3_600_000 }), { minLength: 1, maxLength: 5 }),
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          (waits, chance) => {
+            const policy = { delays: waits.map(ladderDelay), jitter };
+            const possible = possibleDelays(policy);
+            for (const attempt of waits.keys())
+              expect(possible).toContain(nextDelay(policy, attempt + 1, () => chance));
+          },
+        ),
+      );
+    },
+  );
+});
+
+describe('possibleDelays', () => {
+  test('are the delays, each once, and with jitter the steps of the ladder that chance may take', () => {
+    const delays = [1_000, 10_000, 1_000];
+    expect(possibleDelays({ delays })).toEqual([1_000, 10_000]);
+    expect(possibleDelays({ delays, jitter: 'equal' })).toEqual([500, 1_000, 5_000, 10_000]);
+    expect(possibleDelays({ delays: [1_000], jitter: 'full' })).toEqual([100, 200, 500, 1_000]);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { TracedOutcome, TracingSlot } from '../../lifecycle/tracing.js';
-import { stillOurs } from '../delivery.js';
-import { outcomeOf, type Outcome } from '../outcome.js';
+import { stillOurs } from '../still-ours.js';
+import { isPassing, outcomeOf, type Outcome } from '../outcome.js';
 import type { Settler } from '../settler.js';
 import type { BatchRunner, Fate } from './batch-runner.js';
 import type { Gathered } from './gathering.js';
@@ -13,8 +13,11 @@ export class BatchDeliveries {
     private readonly tracing: Pick<TracingSlot, 'active'>,
   ) {}
 
-  /** Resolves when all of them are settled. */
-  async handle(batch: readonly Gathered[]): Promise<void> {
+  /** Resolves when all of them are settled. `repeats`: how often what fails may be repeated at once. */
+  async handle(
+    batch: readonly Gathered[],
+    repeats = this.runner.handler.retry.immediate ?? 0,
+  ): Promise<void> {
     const [first] = batch;
     if (!first) return;
     const { runner } = this;
@@ -24,24 +27,28 @@ export class BatchDeliveries {
       return batch.forEach(({ delivery }) => delivery.requeue());
     const started = performance.now();
     const fates = await this.traced(batch, lost);
-    await this.settleAll(batch, fates, performance.now() - started);
+    await this.settleAll(batch, fates, performance.now() - started, repeats);
   }
 
   private async settleAll(
     batch: readonly Gathered[],
     fates: readonly Fate[],
     duration: number,
+    repeats: number,
   ): Promise<void> {
     const again: Gathered[] = [];
+    const repeated: Gathered[] = [];
     const alone: Gathered[] = [];
     const settling: Array<Promise<void>> = [];
     for (const [index, gathered] of batch.entries()) {
       const fate = fates[index] as Fate;
       if (fate.kind === 'again') again.push(gathered);
+      else if (repeats > 0 && this.mayPass(gathered, fate)) repeated.push(gathered);
       else if (batch.length > 1 && this.diesForOthers(gathered, fate)) alone.push(gathered);
       else settling.push(this.settle(gathered, this.outcome(gathered, fate), duration));
     }
-    await Promise.all([...settling, this.handle(again), this.handleEach(alone)]);
+    const later = [this.handle(again), this.handle(repeated, repeats - 1), this.handleEach(alone)];
+    await Promise.all([...settling, ...later]);
   }
 
   private settle(
@@ -59,8 +66,12 @@ export class BatchDeliveries {
     return outcome.kind === 'dead' && outcome.reason === 'exhausted';
   }
 
+  private mayPass(gathered: Gathered, fate: Exclude<Fate, { kind: 'again' }>): boolean {
+    return fate.kind === 'failed' && isPassing(fate.error, this.outcome(gathered, fate));
+  }
+
   private async handleEach(alone: readonly Gathered[]): Promise<void> {
-    for (const gathered of alone) await this.handle([gathered]);
+    for (const gathered of alone) await this.handle([gathered], 0);
   }
 
   private outcome({ opened }: Gathered, fate: Exclude<Fate, { kind: 'again' }>): Outcome {

@@ -1,7 +1,8 @@
 import type { Delivery } from '../../broker/subscriber.js';
 import { settledOrAborted } from '../../policy/waiting.js';
 import type { Attempt, Attempts } from '../attempts.js';
-import { stillOurs, type Pipeline } from '../delivery.js';
+import type { Pipeline } from '../delivery.js';
+import { stillOurs } from '../still-ours.js';
 import type { DeliveryTeller } from '../delivery-teller.js';
 import type { Drain } from '../drain.js';
 import type { HandlerRunner } from '../handler-runner.js';

@@ -1,7 +1,7 @@
 import type { Delivery, EventSubscriber, IncomingMessage } from '../../broker/subscriber.js';
 import type { ParkedEvent } from '../../store/parking-store.js';
 import type { Attempt, Attempts } from '../attempts.js';
-import { stillOurs } from '../delivery.js';
+import { stillOurs } from '../still-ours.js';
 import type { DeliveryTeller } from '../delivery-teller.js';
 import type { Drain } from '../drain.js';
 import { identityOf } from '../event-identity.js';
