@@ -40,11 +40,13 @@ export const failing = (parking: boolean) =>
   `f.errors IS NOT NULL AND f.state <> 'published'${parking ? '' : " AND f.state = 'pending'"}`;
 
 /**
- * Whether no earlier event of the row's key has failed: a failing event holds back the rest of its key. The set of such
- * keys is small; it is read once per statement and hashed.
+ * Whether no other event of the row's key has failed: a failing event holds back the rest of its key. One look into the
+ * index of failed rows for each row, however many there are: `<>` keeps the planner from reading all of them into a hash
+ * table for every statement, which is cheaper by a tenth of a microsecond while there are none.
  */
 export const notHeldBack = ({ outbox }: Tables, parking: boolean) =>
-  `(e.key IS NULL OR e.key NOT IN (SELECT f.key FROM ${outbox} f WHERE ${failing(parking)} AND f.key IS NOT NULL)
+  `(e.key IS NULL
+    OR NOT EXISTS (SELECT 1 FROM ${outbox} f WHERE f.key = e.key AND f.seq <> e.seq AND ${failing(parking)})
     OR e.errors IS NOT NULL AND ${firstOfFailed({ outbox }, parking)})`;
 
 /** Of several events of a key that have failed, the first goes first. */

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Archive } from '../../lib/event/archive.js';
+import { EVERY_LANE, type StoreFixture } from './contract/context.js';
+import { postgresFixture } from './postgres-fixture.js';
+
+let database: StoreFixture;
+
+beforeAll(async () => {
+  database = await postgresFixture();
+});
+
+afterAll(() => database.close());
+
+beforeEach(async () => {
+  await database.clear();
+  await sql('ALTER TABLE $outbox SET (autovacuum_enabled = off)');
+});
+
+const sql = (text: string, parameters: unknown[] = []): Promise<unknown> => {
+  const { dataSource } = database;
+  const { tablePath } = dataSource.getMetadata('OutboxEventEntity');
+  return dataSource.query(text.replaceAll('$outbox', tablePath), parameters);
+};
+
+const insert = (events: number, columns = '', values = '') =>
+  sql(
+    `INSERT INTO $outbox (id, type, payload, content_type, lane${columns})
+     SELECT gen_random_uuid(), 'a', '\\x', 'text/plain', 0${values} FROM generate_series(1, $1) i`,
+    [events],
+  );
+
+/** A table that is used as a queue is never as it was when its statistics were taken. */
+describe('with statistics from before anything was published', () => {
+  const EVENTS = 60_000;
+  /** A step takes a tenth of a second, in a bad plan half a minute. */
+  const PATIENCE = 5_000;
+
+  test.each<[string, Archive | undefined]>([
+    ['removed', undefined],
+    ['moved to the archive', 'table'],
+    ['handed to a function', () => Promise.resolve()],
+  ])('what has expired is %s by index, and in time', async (_, archive) => {
+    await insert(EVENTS);
+    await sql('ANALYZE $outbox');
+    await sql(
+      `UPDATE $outbox SET state = 'published', created_at = now() - interval '2h', published_at = now() - interval '1h'`,
+    );
+    const store = database.open({ archive, idleTimeout: PATIENCE });
+    try {
+      let count = 0;
+      for await (const pruned of store.prune(1_000, 5_000)) count += pruned;
+      expect(count).toBe(EVENTS);
+    } finally {
+      await store.close();
+    }
+  });
+});
+
+/** Each of them holds back what has its key, which every read has to know of every event. */
+describe('with failed events of two hundred thousand keys', () => {
+  test('a read takes no longer than with none', async () => {
+    await insert(200_000, ', key, state, errors', `, 'failed-' || i, 'dead', '[{}]'`);
+    await insert(10_000, ', key', `, 'key-' || i`);
+    const store = database.open();
+    try {
+      const reader = store.openReader();
+      const began = performance.now();
+      let count = 0;
+      for (let turn = 0; turn < 20; turn++) count += (await reader.read(500, () => EVERY_LANE)).length;
+      expect(count).toBe(10_000);
+      // A tenth of a second as a rule; nine, if every read looked at all of them.
+      expect(performance.now() - began).toBeLessThan(3_000);
+    } finally {
+      await store.close();
+    }
+  });
+});
