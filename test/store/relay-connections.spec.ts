@@ -27,4 +27,18 @@ describe('the relay’s connections', () => {
     expect(sockets.size).toBe(2);
     await connections.close();
   });
+
+  test('are made by the driver in JavaScript, whatever the application has', async () => {
+    const { port } = server.address() as AddressInfo;
+    const application = new DataSource({
+      type: 'postgres',
+      url: `postgres://app@127.0.0.1:${port}/shop`,
+      nativeDriver: { Client: class {} },
+    });
+    const connections = new RelayConnections(application, 100);
+    const { options } = connections['dataSource'];
+    expect(options).toMatchObject({ nativeDriver: false });
+    await expect(connections.query({ text: 'SELECT 1', values: [] })).rejects.toThrow('timeout');
+    await connections.close();
+  });
 });

@@ -84,6 +84,8 @@ const SETTINGS = {
   dropSchema: false,
   cache: false,
   logging: false,
+  // Where pg-native is installed TypeORM would take it, and that has no way to read a COPY.
+  nativeDriver: false,
 };
 
 /** Runs a statement on a transaction's connection. Resolves to the number of rows it changed. */

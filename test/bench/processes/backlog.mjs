@@ -5,6 +5,8 @@ const WINDOW = 2_000;
 
 let connection;
 let exchange;
+/** Ids go on from one backlog to the next: an inbox knows those it has seen. */
+let lastId = 0;
 
 export async function start(site) {
   connection = await amqp.connect(site.rabbitUrl);
@@ -21,7 +23,7 @@ export async function fill(events, body, more = {}) {
     const properties = {
       persistent: true,
       mandatory: true,
-      messageId: `00000000-0000-7000-8000-${String(sent).padStart(12, '0')}`,
+      messageId: `00000000-0000-7000-8000-${String(++lastId).padStart(12, '0')}`,
       type: 'bench.event',
       appId: exchange,
       contentType: 'application/json',

@@ -123,6 +123,7 @@ function unconsumed(
 /** Events can name an exchange of their own; one that is not there is their death. */
 async function exchangesOfEvents(facts: Facts, missing: readonly string[]): Promise<Found[]> {
   const { broker, application } = facts.parts;
+  // Without the database, which another check tells of, there is still our own exchange to look for.
   const types = await facts.recentTypes().catch(() => []);
   const names = new Set([application.plan.exchange, ...types.flatMap(({ exchange }) => exchange ?? [])]);
   const absentOnes: Found[] = [];
