@@ -29,7 +29,12 @@ export class Feeder {
     this.sizer = new BatchSizer(batchSize);
   }
 
-  /** Milliseconds until the next scheduled event or retry, as of the last read that found nothing. */
+  /** Whether the last read has left nothing that was ready when it began. */
+  get isExhausted(): boolean {
+    return this.reader.isExhausted;
+  }
+
+  /** Milliseconds until there may be something to read that nobody rings for. */
   get nextDue(): number | undefined {
     return this.reader.nextDue;
   }

@@ -65,7 +65,13 @@ export interface EventReader {
   /** The pending events of one key behind `after`, in order, up to and including the first that has failed. */
   readKey(key: string, after: number, limit: number): Promise<PendingEvent[]>;
 
-  /** Milliseconds until the next scheduled event or retry is due, as of the last read that found nothing. */
+  /** Whether the last read has left nothing that was ready when it began. */
+  readonly isExhausted: boolean;
+
+  /**
+   * Milliseconds until there may be something to read that nobody tells of: the next scheduled event or retry is due, or
+   * it is time to look for those that have come meanwhile. Undefined if there is nothing of the kind.
+   */
   readonly nextDue: number | undefined;
 
   /** Everything up to here has been read, but for what waits for a failed event of its key, or commits late. */

@@ -99,6 +99,7 @@ export class FakeStore {
       return found;
     };
     return {
+      isExhausted: false,
       nextDue: undefined,
       get covered() {
         return covered;

@@ -137,9 +137,14 @@ export class RelayStage {
         received.push(readMessage(message));
         if (received.length % 1_000 === 0) channel.ack(message, true);
       });
-      // Nothing ready any more, and everything that was ready is here.
-      await eventually(async () => (await channel.checkQueue(this.sink)).messageCount === 0);
-      await channel.checkQueue(this.sink);
+      // Nothing ready any more, and everything that was ready is here: what a quorum queue hands out may come after its
+      // answer that nothing is left.
+      await eventually(async () => {
+        const before = received.length;
+        const { messageCount } = await channel.checkQueue(this.sink);
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        return messageCount === 0 && received.length === before;
+      });
       if (last && received.length % 1_000 !== 0) channel.ack(last, true);
       await channel.close();
       return received;

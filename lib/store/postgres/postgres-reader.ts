@@ -45,13 +45,24 @@ export class PostgresReader implements EventReader {
   private readonly line: Line;
   private position: Position = { at: 'start', after: BEFORE_ALL };
   private nextDueLook = 0;
-  nextDue: number | undefined;
+  /** Whether the last read has found something. */
+  private isBusy = false;
+  /** When the next scheduled event or retry is due, by our own clock. */
+  private dueAt: number | undefined;
+  isExhausted = false;
 
   constructor(
     connections: RelayConnections,
     private readonly settings: ReaderSettings,
   ) {
     this.line = new Line(connections);
+  }
+
+  get nextDue(): number | undefined {
+    // After a read that found nothing, what is due has just been looked for.
+    const nextLook = this.isBusy ? this.nextDueLook : Number.POSITIVE_INFINITY;
+    const next = Math.min(nextLook, this.dueAt ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? Math.max(0, next - performance.now()) : undefined;
   }
 
   get covered(): number {
@@ -68,17 +79,13 @@ export class PostgresReader implements EventReader {
       after === undefined
         ? { at: 'start', after: BEFORE_ALL }
         : { at: 'start', after: Math.min(after, covered), epoch };
+    this.isExhausted = false;
     this.nextDueLook = 0;
   }
 
   async read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
-    const itsTurn = performance.now() >= this.nextDueLook;
-    const due = itsTurn ? await this.readDue(lanes(), limit) : [];
-    if (due.length > 0) return due;
-    const ready = await this.readReady(lanes, limit);
-    // With nothing else to do, what is due need not wait for its turn.
-    const events = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes(), limit);
-    if (events.length === 0) this.nextDueLook = 0;
+    const events = await this.readInTurn(limit, lanes);
+    this.isBusy = events.length > 0;
     return events;
   }
 
@@ -87,10 +94,27 @@ export class PostgresReader implements EventReader {
     return this.select(readKey(tables, parking, key, after, limit));
   }
 
+  /**
+   * What is due gets its turn now and then while there is always something ready. Otherwise what is ready comes first: it
+   * is what somebody has just committed, and waits for.
+   */
+  private async readInTurn(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
+    const itsTurn = this.isBusy && performance.now() >= this.nextDueLook;
+    this.isExhausted = false;
+    const due = itsTurn ? await this.readDue(lanes(), limit) : [];
+    if (due.length > 0) return due;
+    const ready = await this.readReady(lanes, limit);
+    const rest = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes(), limit);
+    // A page of what is due says nothing of what is ready, nor of a next page.
+    const isPageOfDue = rest !== ready && rest.length > 0;
+    this.isExhausted = this.position.at === 'tail' && !isPageOfDue;
+    return rest;
+  }
+
   private async readDue(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
     const [look] = await this.select(lookForDue(tables, parking, lanes));
-    this.nextDue = look?.next ?? undefined;
+    this.dueAt = typeof look?.next === 'number' ? performance.now() + look.next : undefined;
     const due = look?.isDue ? await this.select(readDue(tables, parking, lanes, limit)) : [];
     if (due.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
     return due;

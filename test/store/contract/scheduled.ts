@@ -58,7 +58,8 @@ export function scheduledContract({
       const other = store.openReader();
       await append(store, event('scheduled', { delay: 0 }));
       await append(store, event('now'));
-      expect(await readTypes(store.openReader())).toEqual(['scheduled']);
+      const first = store.openReader();
+      expect([...(await readTypes(first)), ...(await readTypes(first))]).toEqual(['now', 'scheduled']);
       expect(await readTypes(other)).toEqual(['scheduled', 'now']);
     });
 
