@@ -17,8 +17,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   testTimeout: 120_000,
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
-  // Most of a test is waiting: one worker more than there are cores here. A worker keeps the modules of every file it has
-  // run; it begins anew before it runs out of memory.
-  maxWorkers: 3,
+  // A worker keeps the modules of every file it has run; it begins anew before it runs out of memory.
+  maxWorkers: 2,
   workerIdleMemoryLimit: '1500MB',
 };

@@ -42,7 +42,8 @@ export class Attempts {
       } catch (error) {
         const outcome = outcomeOf(error, message.attempt, retry);
         if (repeats === 0 || !isPassing(error, outcome)) return outcome;
-        if (!(await stillOurs(runner.admit(message), runner, delivery))) return outcome;
+        // Cut short by a shutdown or a lost channel, it has had no attempt.
+        if (!(await stillOurs(runner.admit(message), runner, delivery))) return OUTCOME.released;
       }
     }
   }

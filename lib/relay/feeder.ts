@@ -13,6 +13,7 @@ export class Feeder {
   private readonly sizer: BatchSizer;
   private turn: Promise<unknown> = Promise.resolve();
   private isReading = false;
+  private lastRead: 'nothing' | 'some' | 'of-a-key' = 'nothing';
   private readonly atEndOfRead: Array<() => void> = [];
   /** What was read in an earlier era must not be published: what came before it was given up, or lanes were not ours, meanwhile. */
   private era = 0;
@@ -29,9 +30,9 @@ export class Feeder {
     this.sizer = new BatchSizer(batchSize);
   }
 
-  /** Whether the last read has left nothing that was ready when it began. */
+  /** Whether the last read has left nothing that was ready when it began: of any key, and of any lane that is ours. */
   get isExhausted(): boolean {
-    return this.reader.isExhausted;
+    return this.lastRead === 'nothing' || (this.lastRead === 'some' && this.reader.isExhausted);
   }
 
   /** Milliseconds until there may be something to read that nobody rings for. */
@@ -47,9 +48,13 @@ export class Feeder {
     return this.exclusively(async () => {
       const { era, stream } = this;
       const { wanted } = stream;
-      if (wanted) return this.feedKey(wanted, era);
+      if (wanted) {
+        this.lastRead = 'of-a-key';
+        return this.feedKey(wanted, era);
+      }
       this.rescanNowAndThen();
       const read = await this.reader.read(this.sizer.size, this.lanes);
+      this.lastRead = read.length > 0 ? 'some' : 'nothing';
       if (read.length > 0) this.sizer.learn(read);
       if (era !== this.era) return this.readInVain(read);
       stream.add(this.ours(read), pass);

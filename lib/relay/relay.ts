@@ -253,8 +253,7 @@ export class OutboxRelay {
     let count: number | undefined;
     try {
       count = await this.pipeline.feed();
-      if (count === undefined || this.pipeline.hasMore) return;
-      if (count > 0 && !this.pipeline.isExhausted) return;
+      if (count === undefined || this.pipeline.hasMore || !this.pipeline.isExhausted) return;
       if (count === 0 && this.pipeline.size === 0) this.breaker.succeeded();
     } catch (error) {
       this.troubled(error as Error);

@@ -69,6 +69,20 @@ describe('events of one key', () => {
     expect(publisher.published.filter((id) => id !== '1001')).toEqual(all.map(String));
     expect(publisher.published.indexOf('1001')).toBeLessThan(200);
   });
+
+  test('that are read when it is their turn leave turns to those of others, of which nobody tells', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const all = Array.from({ length: 1_000 }, (_, index) => index + 1);
+    store.add(...all);
+    publisher.answer = (events) => {
+      if (publisher.published.length === 200) store.addOf('other', 1_001);
+      return Promise.resolve(events.map(() => CONFIRMED));
+    };
+    start(store, publisher, { batchSize: 100, window: 500 });
+    await until(() => publisher.published.length === 1_001);
+    expect(publisher.published.indexOf('1001')).toBeLessThan(500);
+  });
 });
 
 describe('a relay whose broker goes and comes back', () => {

@@ -20,20 +20,21 @@ export class FrameMemory {
   private block = newBlock();
   private readonly idle: Block[] = [];
 
-  /** What is left of a block: `wanted` bytes or more, unless no block has so many. */
+  /** What is left of a block, `wanted` bytes or more. Of its own, if no block has so many. */
   room(wanted: number): Buffer {
-    const isTooSmall = this.block.used > 0 && BLOCK - this.block.used < wanted;
-    if (isTooSmall) this.block = this.idle.pop() ?? newBlock();
+    if (wanted > BLOCK) return Buffer.allocUnsafeSlow(wanted);
+    if (BLOCK - this.block.used < wanted) this.block = this.idle.pop() ?? newBlock();
     return this.block.bytes.subarray(this.block.used);
   }
 
   /**
-   * The first `size` bytes of the last room must not change until the function that is returned is called. Where it never
-   * is, the block is left to the garbage collector.
+   * The first bytes of the last room must not change until the function that is returned is called. Where it never is, the
+   * block is left to the garbage collector; so is what was written elsewhere.
    */
-  hold(size: number): () => void {
+  hold(written: Buffer): () => void {
     const { block } = this;
-    block.used += size;
+    if (written.buffer !== block.bytes.buffer) return () => undefined;
+    block.used += written.length;
     block.holders++;
     return () => {
       if (--block.holders > 0) return;

@@ -32,15 +32,14 @@ export function writePublishes(
   const buffer = internals.connection?.channels?.[internals.ch]?.buffer;
   const known = typeof internals.pushConfirmCallback === 'function' && internals.connection?.frameMax > 0;
   if (!buffer || !known) return false;
-  const room = memory.room(likelySize(requests));
-  const bytes = tryEncode(requests, internals, room);
+  const bytes = tryEncode(requests, internals, memory.room(likelySize(requests)));
   if (!bytes) return false;
-  const free = bytes.buffer === room.buffer ? memory.hold(bytes.length) : undefined;
+  const free = memory.hold(bytes);
   let open = requests.length;
   for (let index = 0; index < requests.length; index++) {
     internals.pushConfirmCallback((error) => {
       // Only an answer of the broker's tells that it has the bytes: those of a lost channel may still be on their way.
-      if (error === null && --open === 0) free?.();
+      if (error === null && --open === 0) free();
       answered(index, error);
     });
   }

@@ -47,7 +47,7 @@ export class BatchDeliveries {
       else if (batch.length > 1 && this.diesForOthers(gathered, fate)) alone.push(gathered);
       else settling.push(this.settle(gathered, this.outcome(gathered, fate), duration));
     }
-    const later = [this.handle(again), this.handle(repeated, repeats - 1), this.handleEach(alone)];
+    const later = [this.handle(again, repeats), this.handle(repeated, repeats - 1), this.handleEach(alone)];
     await Promise.all([...settling, ...later]);
   }
 

@@ -11,7 +11,7 @@ describe('memory for frames', () => {
     const memory = new FrameMemory();
     const pieces = Array.from({ length: 5_000 }, () => {
       const bytes = memory.room(1_500).subarray(0, 1_500);
-      memory.hold(bytes.length);
+      memory.hold(bytes);
       return bytes;
     });
     for (const [index, piece] of pieces.entries()) piece.writeUInt32BE(index, 1_496);
@@ -21,7 +21,7 @@ describe('memory for frames', () => {
   test('is used again from its beginning when nobody holds any of it', () => {
     const memory = new FrameMemory();
     const first = memory.room(100);
-    const free = [memory.hold(100), memory.hold(50)];
+    const free = [100, 50].map((size) => memory.hold(memory.room(size).subarray(0, size)));
     expect(memory.room(100).byteOffset).toBe(150);
     free[0]?.();
     expect(memory.room(100).byteOffset).toBe(150);
@@ -34,8 +34,9 @@ describe('memory for frames', () => {
     const blocks = new Set<unknown>();
     for (let turn = 0; turn < 50; turn++) {
       const free = Array.from({ length: 4 }, () => {
-        blocks.add(memory.room(BLOCK - 10).buffer);
-        return memory.hold(BLOCK - 10);
+        const room = memory.room(BLOCK - 10);
+        blocks.add(room.buffer);
+        return memory.hold(room);
       });
       for (const each of free) each();
     }
@@ -47,8 +48,9 @@ describe('memory for frames', () => {
     const turn = () => {
       const blocks: unknown[] = [];
       const free = Array.from({ length: 30 }, () => {
-        blocks.push(memory.room(BLOCK).buffer);
-        return memory.hold(BLOCK);
+        const room = memory.room(BLOCK);
+        blocks.push(room.buffer);
+        return memory.hold(room);
       });
       for (const each of free) each();
       return new Set(blocks);
@@ -58,10 +60,12 @@ describe('memory for frames', () => {
     expect(kept).toHaveLength(9);
   });
 
-  test('has no more to give at once than a block', () => {
+  test('of more than a block is a piece of its own, and holding that or any other holds no block', () => {
     const memory = new FrameMemory();
-    memory.room(10);
-    memory.hold(10);
-    expect(memory.room(5 * BLOCK)).toHaveLength(BLOCK);
+    const large = memory.room(5 * BLOCK);
+    expect(large.length).toBe(5 * BLOCK);
+    memory.hold(large)();
+    memory.hold(Buffer.alloc(10));
+    expect(memory.room(10).byteOffset).toBe(0);
   });
 });
