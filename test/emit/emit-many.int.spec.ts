@@ -29,8 +29,10 @@ async function emitMany(events: Parameters<ReturnType<typeof outbox>['emitMany']
       ids = await outbox().emitMany(manager, events);
     }),
   );
-  expect([sent.at(0), sent.at(-1)]).toEqual(['START TRANSACTION', 'COMMIT']);
-  return { ids, inserts: sent.slice(1, -1) };
+  // The log is that of the process: the outbox's own connections may be opened meanwhile.
+  const ours = sent.filter((statement) => !statement.startsWith('SELECT '));
+  expect([ours.at(0), ours.at(-1)]).toEqual(['START TRANSACTION', 'COMMIT']);
+  return { ids, inserts: ours.slice(1, -1) };
 }
 
 const inserts = (count: number) => times(count, () => expect.stringMatching(/^INSERT INTO /));
