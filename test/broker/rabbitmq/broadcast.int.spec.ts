@@ -57,6 +57,12 @@ test.each([
   const { redelivered } = await arrival();
   expect(redelivered).toBe(false);
   expect(cache.seen.at(-1)?.queue).toBe(queue);
-  const id = await stage.publish('cache.cleared', {}, { headers: { fail: true } });
-  await eventually(() => cache.seen.filter((context) => context.id === id).length === 2);
+  // Heartbeats of a second are missed on a busy machine, too, and what was on the queue then goes with it.
+  await eventually(async () => {
+    const id = await stage.publish('cache.cleared', {}, { headers: { fail: true } });
+    const times = () => cache.seen.filter((context) => context.id === id).length;
+    return eventually(() => times() === 2, 5_000).catch(() => false);
+  });
+  const retried = cache.seen.filter(({ headers }) => headers['fail']).map(({ attempt }) => attempt);
+  expect(retried.slice(-2)).toEqual([1, 2]);
 });
