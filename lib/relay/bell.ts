@@ -8,11 +8,6 @@ export class Bell {
     this.wake?.();
   }
 
-  /** What it was rung for up to now is seen to. */
-  silence(): void {
-    this.rung = false;
-  }
-
   /** Resolves to `true` when rung, to `false` after `timeout` ms. `onTimer` is told of the timer, for display. */
   async wait(timeout: number, onTimer?: (timer: NodeJS.Timeout) => void): Promise<boolean> {
     if (!this.rung) {

@@ -13,7 +13,6 @@ export class Feeder {
   private readonly sizer: BatchSizer;
   private turn: Promise<unknown> = Promise.resolve();
   private isReading = false;
-  private lastRead: 'nothing' | 'some' | 'of-a-key' = 'nothing';
   private readonly atEndOfRead: Array<() => void> = [];
   /** What was read in an earlier era must not be published: what came before it was given up, or lanes were not ours, meanwhile. */
   private era = 0;
@@ -30,12 +29,7 @@ export class Feeder {
     this.sizer = new BatchSizer(batchSize);
   }
 
-  /** Whether the last read has left nothing that was ready when it began: of any key, and of any lane that is ours. */
-  get isExhausted(): boolean {
-    return this.lastRead === 'nothing' || (this.lastRead === 'some' && this.reader.isExhausted);
-  }
-
-  /** Milliseconds until there may be something to read that nobody rings for. */
+  /** Milliseconds until the next scheduled event or retry, as of the last read that found nothing. */
   get nextDue(): number | undefined {
     return this.reader.nextDue;
   }
@@ -48,13 +42,9 @@ export class Feeder {
     return this.exclusively(async () => {
       const { era, stream } = this;
       const { wanted } = stream;
-      if (wanted) {
-        this.lastRead = 'of-a-key';
-        return this.feedKey(wanted, era);
-      }
+      if (wanted) return this.feedKey(wanted, era);
       this.rescanNowAndThen();
       const read = await this.reader.read(this.sizer.size, this.lanes);
-      this.lastRead = read.length > 0 ? 'some' : 'nothing';
       if (read.length > 0) this.sizer.learn(read);
       if (era !== this.era) return this.readInVain(read);
       stream.add(this.ours(read), pass);

@@ -77,11 +77,6 @@ export class Pipeline {
     return this.stream.size;
   }
 
-  /** Whether the last read has left nothing that was ready when it began. */
-  get isExhausted(): boolean {
-    return this.feeder.isExhausted;
-  }
-
   get nextDue(): number | undefined {
     return this.feeder.nextDue;
   }

@@ -4,7 +4,6 @@ import { BrokerUnavailableError } from '../errors/broker-unavailable.error.js';
 import type { LaneSet } from '../event/lane.js';
 import { UNHEARD, type Telling } from '../lifecycle/lifecycle.js';
 import { settledWithin } from '../policy/deadline.js';
-import { sleep } from '../policy/waiting.js';
 import type { OutboxStore, RelayAnnouncement } from '../store/store.js';
 import { Attendance } from './attendance.js';
 import { Bell } from './bell.js';
@@ -32,8 +31,6 @@ export interface RelaySettings extends PipelineSettings {
 export const POLL_JOB = 'outbox.poll';
 /** How many of the routing keys without a queue others get to see. */
 const RETURNED_SHOWN = 20;
-/** What comes a few at a time is read no more often than this, in milliseconds: each read is as much work as many events. */
-const MOST_OFTEN = 5;
 /** How long a broker may be away before others, who may reach it, get our lanes; in milliseconds. */
 const BROKER_PATIENCE = 5_000;
 
@@ -249,19 +246,15 @@ export class OutboxRelay {
   }
 
   private async feedOnce(): Promise<void> {
-    const began = performance.now();
-    let count: number | undefined;
     try {
-      count = await this.pipeline.feed();
-      if (count === undefined || this.pipeline.hasMore || !this.pipeline.isExhausted) return;
-      if (count === 0 && this.pipeline.size === 0) this.breaker.succeeded();
+      const count = await this.pipeline.feed();
+      if (count !== 0 || this.pipeline.hasMore) return;
+      if (this.pipeline.size === 0) this.breaker.succeeded();
     } catch (error) {
       this.troubled(error as Error);
       return;
     }
-    if (this.isStopped) return;
-    await this.idle();
-    if (count > 0) await this.gather(began + MOST_OFTEN);
+    if (!this.isStopped) await this.idle();
   }
 
   /**
@@ -275,13 +268,6 @@ export class OutboxRelay {
       hide = showTimer(this.registry, POLL_JOB, timer);
     });
     hide();
-  }
-
-  /** Of events that come one after the other, several are read at once. The first does not wait. */
-  private async gather(until: number): Promise<void> {
-    const wait = until - performance.now();
-    if (wait > 0) await sleep(wait);
-    this.work.silence();
   }
 
   /** Lanes and a broker for as long as `work` runs, also where the loop does not run. */

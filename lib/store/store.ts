@@ -65,13 +65,7 @@ export interface EventReader {
   /** The pending events of one key behind `after`, in order, up to and including the first that has failed. */
   readKey(key: string, after: number, limit: number): Promise<PendingEvent[]>;
 
-  /** Whether the last read has left nothing that was ready when it began. */
-  readonly isExhausted: boolean;
-
-  /**
-   * Milliseconds until there may be something to read that nobody tells of: the next scheduled event or retry is due, or
-   * it is time to look for those that have come meanwhile. Undefined if there is nothing of the kind.
-   */
+  /** Milliseconds until the next scheduled event or retry is due, as of the last read that found nothing. */
   readonly nextDue: number | undefined;
 
   /** Everything up to here has been read, but for what waits for a failed event of its key, or commits late. */

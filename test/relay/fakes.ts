@@ -87,7 +87,6 @@ export class FakeStore {
   openReader(): EventReader {
     let seen = new Set<string>();
     let covered = 0;
-    let isExhausted = false;
     const take = (rows: readonly Row[]) => {
       for (const { event, attempts } of rows) seen.add(`${event.seq}/${attempts}`);
       return rows.map((row) => ({ ...row.event, attempts: row.attempts, hasFailed: row.hasFailed }));
@@ -100,16 +99,12 @@ export class FakeStore {
       return found;
     };
     return {
-      get isExhausted() {
-        return isExhausted;
-      },
       nextDue: undefined,
       get covered() {
         return covered;
       },
       rewind: (after = 0) => {
         covered = after;
-        isExhausted = false;
         seen = new Set([...seen].filter((mark) => Number(mark.split('/')[0]) <= covered));
       },
       read: (limit: number, lanes: () => LaneSet) =>
@@ -118,7 +113,6 @@ export class FakeStore {
             .filter(({ event, attempts }) => !seen.has(`${event.seq}/${attempts}`) && lanes().has(event.slot))
             .slice(0, limit);
           covered = Math.max(covered, ...found.map(({ event }) => event.seq));
-          isExhausted = found.length < limit;
           return found;
         }),
       readKey: (key: string, after: number, limit: number) =>

@@ -70,24 +70,6 @@ describe('a read', () => {
     expect(publisher.published.slice(61)).toEqual(['100']);
   });
 
-  test('of one key says nothing of what else there is', async () => {
-    store.add(...Array.from({ length: 90 }, (_, index) => index + 1));
-    const answers = gate();
-    publisher.answer = async (events) => {
-      if (publisher.published.length > 60) await answers.opened;
-      return events.map(() => ({ kind: 'confirmed' }));
-    };
-    expect(await feeder.feed()).toBe(90);
-    expect(feeder.isExhausted).toBe(true);
-    await quiet();
-    expect(await feeder.feed()).toBeGreaterThan(0);
-    expect(feeder.isExhausted).toBe(false);
-    await feeder.feed();
-    expect(feeder.isExhausted).toBe(true);
-    answers.open();
-    await quiet();
-  });
-
   test('that was in vain is made up for: the reader goes back to where it began', async () => {
     const reading = gate();
     store.addOf(null, 1, 2);

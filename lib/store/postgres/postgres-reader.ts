@@ -49,7 +49,6 @@ export class PostgresReader implements EventReader {
   private isBusy = false;
   /** When the next scheduled event or retry is due, by our own clock. */
   private dueAt: number | undefined;
-  isExhausted = false;
 
   constructor(
     connections: RelayConnections,
@@ -79,7 +78,6 @@ export class PostgresReader implements EventReader {
       after === undefined
         ? { at: 'start', after: BEFORE_ALL }
         : { at: 'start', after: Math.min(after, covered), epoch };
-    this.isExhausted = false;
     this.nextDueLook = 0;
   }
 
@@ -100,15 +98,10 @@ export class PostgresReader implements EventReader {
    */
   private async readInTurn(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
     const itsTurn = this.isBusy && performance.now() >= this.nextDueLook;
-    this.isExhausted = false;
     const due = itsTurn ? await this.readDue(lanes(), limit) : [];
     if (due.length > 0) return due;
     const ready = await this.readReady(lanes, limit);
-    const rest = ready.length > 0 || itsTurn ? ready : await this.readDue(lanes(), limit);
-    // A page of what is due says nothing of what is ready, nor of a next page.
-    const isPageOfDue = rest !== ready && rest.length > 0;
-    this.isExhausted = this.position.at === 'tail' && !isPageOfDue;
-    return rest;
+    return ready.length > 0 || itsTurn ? ready : this.readDue(lanes(), limit);
   }
 
   private async readDue(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
