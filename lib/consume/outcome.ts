@@ -52,6 +52,7 @@ function askedForIt(error: unknown): boolean {
   try {
     return is(error, Retry);
   } catch {
+    // What was thrown throws again when it is looked at.
     return false;
   }
 }

@@ -1,7 +1,6 @@
 import { describe } from '@jest/globals';
 import { appendContract } from './contract/append.js';
 import { readContract } from './contract/read.js';
-import { readingOnContract } from './contract/reading-on.js';
 import { scheduledContract } from './contract/scheduled.js';
 import { settleContract } from './contract/settle.js';
 import { failedEventsContract } from './contract/failed-events.js';
@@ -18,7 +17,6 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
     const context = useStores(createFixture);
     appendContract(context);
     readContract(context);
-    readingOnContract(context);
     seatsContract(context);
     scheduledContract(context);
     settleContract(context);

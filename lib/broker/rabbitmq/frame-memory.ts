@@ -14,7 +14,7 @@ interface Block {
 /**
  * Memory for frames, used again as soon as the broker has answered everything that was written from it: by then the
  * socket is done with it. New memory for every write would count as pressure with the engine, which then marks the whole
- * heap several times a second: about as much work, on its other threads, as publishing itself.
+ * heap several times a second.
  */
 export class FrameMemory {
   private block = newBlock();

@@ -82,7 +82,7 @@ export class PostgresPruner {
     try {
       await connection.script([
         'BEGIN',
-        // Also where nobody waits for its answer any more, a statement would otherwise go on.
+        // A statement would otherwise go on when nobody waits for its answer any more.
         `SET LOCAL statement_timeout = ${connection.patience}`,
         `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT}`,
         BY_INDEX,

@@ -47,21 +47,13 @@ export class PostgresReader implements EventReader {
   private nextDueLook = 0;
   /** Whether the last read has found something. */
   private isBusy = false;
-  /** When the next scheduled event or retry is due, by our own clock. */
-  private dueAt: number | undefined;
+  nextDue: number | undefined;
 
   constructor(
     connections: RelayConnections,
     private readonly settings: ReaderSettings,
   ) {
     this.line = new Line(connections);
-  }
-
-  get nextDue(): number | undefined {
-    // After a read that found nothing, what is due has just been looked for.
-    const nextLook = this.isBusy ? this.nextDueLook : Number.POSITIVE_INFINITY;
-    const next = Math.min(nextLook, this.dueAt ?? Number.POSITIVE_INFINITY);
-    return Number.isFinite(next) ? Math.max(0, next - performance.now()) : undefined;
   }
 
   get covered(): number {
@@ -107,7 +99,7 @@ export class PostgresReader implements EventReader {
   private async readDue(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
     const [look] = await this.select(lookForDue(tables, parking, lanes));
-    this.dueAt = typeof look?.next === 'number' ? performance.now() + look.next : undefined;
+    this.nextDue = look?.next ?? undefined;
     const due = look?.isDue ? await this.select(readDue(tables, parking, lanes, limit)) : [];
     if (due.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
     return due;

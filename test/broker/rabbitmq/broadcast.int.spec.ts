@@ -26,7 +26,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   proxy = await startProxy(stage.playground.rabbitUrl);
-  const connection = { heartbeat: '1s', reconnectDelay: 50 } as const;
+  // Shorter ones are missed on a busy machine without anybody's doing, and what is on the queue then goes with it.
+  const connection = { heartbeat: '3s', reconnectDelay: 50 } as const;
   const { app } = await stage.start({
     providers: [Cache],
     options: { rabbitmq: { url: proxy.url, connection } },
@@ -57,12 +58,6 @@ test.each([
   const { redelivered } = await arrival();
   expect(redelivered).toBe(false);
   expect(cache.seen.at(-1)?.queue).toBe(queue);
-  // Heartbeats of a second are missed on a busy machine, too, and what was on the queue then goes with it.
-  await eventually(async () => {
-    const id = await stage.publish('cache.cleared', {}, { headers: { fail: true } });
-    const times = () => cache.seen.filter((context) => context.id === id).length;
-    return eventually(() => times() === 2, 5_000).catch(() => false);
-  });
-  const retried = cache.seen.filter(({ headers }) => headers['fail']).map(({ attempt }) => attempt);
-  expect(retried.slice(-2)).toEqual([1, 2]);
+  const id = await stage.publish('cache.cleared', {}, { headers: { fail: true } });
+  await eventually(() => cache.seen.filter((context) => context.id === id).length === 2);
 });

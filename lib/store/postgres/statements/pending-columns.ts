@@ -42,7 +42,7 @@ export const failing = (parking: boolean) =>
 /**
  * Whether no other event of the row's key has failed: a failing event holds back the rest of its key. One look into the
  * index of failed rows for each row, however many there are: `<>` keeps the planner from reading all of them into a hash
- * table for every statement, which is cheaper by a tenth of a microsecond while there are none.
+ * table for every statement.
  */
 export const notHeldBack = ({ outbox }: Tables, parking: boolean) =>
   `(e.key IS NULL
