@@ -19,6 +19,8 @@ export class Feeder {
   private firstMissed = Number.POSITIVE_INFINITY;
   private lastScan = performance.now();
   private scans = 0;
+  /** Whether the last read has found all there was: reading again is in vain until something happens. */
+  isExhausted = false;
 
   constructor(
     private readonly reader: EventReader,
@@ -41,6 +43,7 @@ export class Feeder {
   feed(pass?: Pass): Promise<number | undefined> {
     return this.exclusively(async () => {
       const { era, stream } = this;
+      this.isExhausted = false;
       const { wanted } = stream;
       if (wanted) return this.feedKey(wanted, era);
       this.rescanNowAndThen();
@@ -48,6 +51,7 @@ export class Feeder {
       if (read.length > 0) this.sizer.learn(read);
       if (era !== this.era) return this.readInVain(read);
       stream.add(this.ours(read), pass);
+      this.isExhausted = this.reader.isExhausted;
       return read.length;
     });
   }

@@ -86,6 +86,11 @@ export class Pipeline {
     return !this.isInterrupted && !this.stream.isFull;
   }
 
+  /** Whether it is in vain to read again until somebody rings: the last read has found all there was. */
+  get isExhausted(): boolean {
+    return this.feeder.isExhausted && !this.hasMore;
+  }
+
   /** Whether there is something to read that nobody rings for. */
   get hasMore(): boolean {
     return this.stream.wanted !== undefined;

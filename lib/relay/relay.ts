@@ -248,7 +248,7 @@ export class OutboxRelay {
   private async feedOnce(): Promise<void> {
     try {
       const count = await this.pipeline.feed();
-      if (count !== 0 || this.pipeline.hasMore) return;
+      if ((count !== 0 && !this.pipeline.isExhausted) || this.pipeline.hasMore) return;
       if (this.pipeline.size === 0) this.breaker.succeeded();
     } catch (error) {
       this.troubled(error as Error);

@@ -68,6 +68,12 @@ export interface EventReader {
   /** Milliseconds until the next scheduled event or retry is due, as of the last read that found nothing. */
   readonly nextDue: number | undefined;
 
+  /**
+   * Whether the last read has found all there was, and nothing is due: reading again is in vain until something happens.
+   * Where it is false, nobody knows.
+   */
+  readonly isExhausted: boolean;
+
   /** Everything up to here has been read, but for what waits for a failed event of its key, or commits late. */
   readonly covered: number;
 

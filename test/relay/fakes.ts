@@ -100,6 +100,7 @@ export class FakeStore {
     };
     return {
       nextDue: undefined,
+      isExhausted: false,
       get covered() {
         return covered;
       },

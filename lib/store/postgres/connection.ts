@@ -1,6 +1,7 @@
 import type { QueryRunner } from 'typeorm';
 import { CopyQuery } from './copy-query.js';
-import type { Selection, Statement } from './statements/statement.js';
+import { PreparedQuery } from './prepared-query.js';
+import type { Prepared, Selection, Statement } from './statements/statement.js';
 
 interface QueryConfig {
   readonly text: string;
@@ -15,7 +16,7 @@ interface QueryResult {
 /** The driver's client, as far as it is used. */
 export interface PostgresClient {
   query(config: QueryConfig): Promise<QueryResult | QueryResult[]>;
-  query(copy: CopyQuery<unknown>): void;
+  query(query: CopyQuery<unknown> | PreparedQuery<unknown>): void;
   once(event: 'error' | 'end', listener: (error?: Error) => void): void;
   off(event: 'error' | 'end', listener: (error?: Error) => void): void;
   on(event: 'notification', listener: (message: { channel: string; payload?: string }) => void): void;
@@ -67,14 +68,17 @@ export class Connection {
   }
 
   /** What is selected, after `settings`, whose rows nobody needs. All in one message, and one transaction. */
-  async select<T>(settings: readonly string[], { text, build }: Selection<T>): Promise<T[]> {
+  select<T>(settings: readonly string[], { text, build }: Selection<T>): Promise<T[]> {
     const copy = `COPY (${text}) TO STDOUT (FORMAT binary)`;
-    const query = new CopyQuery([...settings, copy].join(';\n'), build, this.patience);
-    await new Promise<void>((resolve, reject) => {
-      query.callback = (error) => (error ? reject(error) : resolve());
-      this.client.query(query);
-    });
-    return query.rows;
+    return this.submit(new CopyQuery([...settings, copy].join(';\n'), build, this.patience));
+  }
+
+  /**
+   * The same for few rows of a statement that is planned once for each connection, after `settings`.
+   * Rejects with the server's error where a pooler lends us connections that do not know it: see `isNotPrepared`.
+   */
+  selectPrepared<T>(settings: string, selection: Prepared<T>): Promise<T[]> {
+    return this.submit(new PreparedQuery(settings, selection, this.patience));
   }
 
   /** Back to the pool, in a state that does not matter to whoever gets it next. */
@@ -92,6 +96,14 @@ export class Connection {
     await (
       this.runner as QueryRunner & { releasePostgresConnection(error?: Error): Promise<void> }
     ).releasePostgresConnection(new Error('The outbox is done with this connection.'));
+  }
+
+  private async submit<T>(query: CopyQuery<T> | PreparedQuery<T>): Promise<T[]> {
+    await new Promise<void>((resolve, reject) => {
+      query.callback = (error) => (error ? reject(error) : resolve());
+      this.client.query(query);
+    });
+    return query.rows;
   }
 
   private readonly end = (

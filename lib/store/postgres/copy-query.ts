@@ -1,4 +1,5 @@
-import { CopyRows, type Build } from './copy-rows.js';
+import { CopyRows } from './copy-rows.js';
+import type { Build } from './row.js';
 
 /** Of the driver's connection, what a query writes itself with. */
 interface Wire {

@@ -1,19 +1,16 @@
+import type { Build, Row } from './row.js';
+
 /** The beginning of every binary COPY (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"). */
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 /** In place of the number of columns: there are no more rows. */
 const TRAILER = -1;
 const NULL = -1;
-/** PostgreSQL counts microseconds from 2000-01-01. */
-const EPOCH = 946_684_800;
 
 /**
  * Memory for the bytes of rows, taken in large pieces: one piece for each row's would cost more than the row. Less than what
  * allocators fetch from the system anew each time (128 KiB and more), every page of which the kernel has to clear.
  */
 const SLAB = 64 * 1024;
-
-/** Builds what a row stands for: takes its columns in order, every one. */
-export type Build<T> = (row: CopyRow) => T;
 
 /**
  * Reads the rows of a binary COPY. Against rows as text this saves both sides the hexadecimal of every payload, and the
@@ -63,8 +60,8 @@ export class CopyRows<T> {
   }
 }
 
-/** One row after the other, column by column. Names are those of PostgreSQL's types. */
-export class CopyRow {
+/** One row of a binary COPY after the other. */
+export class CopyRow implements Row {
   at = 0;
   private bytes: Buffer = Buffer.alloc(0);
   private read = 0;
@@ -104,7 +101,6 @@ export class CopyRow {
       throw new Error(`A row has ${columns} columns, of which ${this.read} were read.`);
   }
 
-  /** A bigint; exact up to 2^53, and no table's numbers get there. */
   int8(): number | null {
     const at = this.column();
     return at === NULL ? null : this.int8At(at);
@@ -130,24 +126,16 @@ export class CopyRow {
     return at === NULL ? null : this.bytes.readDoubleBE(at);
   }
 
-  /** A timestamptz, as seconds since 1970. */
-  timestamptz(): number | null {
-    const at = this.column();
-    return at === NULL ? null : EPOCH + this.int8At(at) / 1e6;
-  }
-
   text(): string | null {
     const at = this.column();
     return at === NULL ? null : this.bytes.toString('utf8', at, this.at);
   }
 
-  /** A text of ASCII alone, which is read faster. */
   ascii(): string | null {
     const at = this.column();
     return at === NULL ? null : this.bytes.toString('latin1', at, this.at);
   }
 
-  /** A text that is likely to be the one of the row before, and is then the same string. */
   word(): string | null {
     const column = this.read;
     const at = this.column();

@@ -3,13 +3,14 @@ import type { EventReader, PendingEvent } from '../store.js';
 import { Line } from './line.js';
 import type { RelayConnections } from './relay-connections.js';
 import { parseSnapshot, type Snapshot } from './snapshot.js';
-import { BY_INDEX } from './statements/planner.js';
+import { isNotPrepared } from './sql-state.js';
+import { BY_INDEX, BY_INDEX_ONCE } from './statements/planner.js';
 import { lookForDue } from './statements/look-for-due.js';
 import { readDue } from './statements/read-due.js';
-import { readFresh, type FreshRow } from './statements/read-fresh.js';
+import { readFresh, readLittle, type FreshRow, type LittleRow } from './statements/read-fresh.js';
 import { readKey } from './statements/read-key.js';
 import { readScan } from './statements/read-scan.js';
-import type { Selection } from './statements/statement.js';
+import type { Prepared, Selection } from './statements/statement.js';
 import type { Tables } from './tables.js';
 
 /**
@@ -37,6 +38,11 @@ export interface ReaderSettings {
 
 /** How often scheduled events and retries are looked for while there is other work, in milliseconds. */
 const DUE_INTERVAL = 100;
+/**
+ * So few rows cost less in text format, by a statement that is planned already, than in binary by one that is not: where
+ * there is little, planning is most of what a read costs.
+ */
+const LITTLE = 200;
 /** Identity columns count from 1. */
 const BEFORE_ALL = 0;
 
@@ -47,7 +53,14 @@ export class PostgresReader implements EventReader {
   private nextDueLook = 0;
   /** Whether the last read has found something. */
   private isBusy = false;
+  /** Whether the last look for what became visible has found little. */
+  private isLittle = false;
+  /** Whether something was due at the last of these looks that nobody has read yet. */
+  private dueWaits = false;
+  /** Whether connections keep what is prepared on them: behind a pooler they may not. */
+  private canPrepare = true;
   nextDue: number | undefined;
+  isExhausted = false;
 
   constructor(
     connections: RelayConnections,
@@ -71,10 +84,12 @@ export class PostgresReader implements EventReader {
         ? { at: 'start', after: BEFORE_ALL }
         : { at: 'start', after: Math.min(after, covered), epoch };
     this.nextDueLook = 0;
+    this.isExhausted = false;
   }
 
   async read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
-    const events = await this.readInTurn(limit, lanes);
+    this.isExhausted = false;
+    const events = (await this.readLittle(limit, lanes())) ?? (await this.readInTurn(limit, lanes));
     this.isBusy = events.length > 0;
     return events;
   }
@@ -82,6 +97,32 @@ export class PostgresReader implements EventReader {
   readKey(key: string, after: number, limit: number): Promise<PendingEvent[]> {
     const { tables, parking } = this.settings;
     return this.select(readKey(tables, parking, key, after, limit));
+  }
+
+  /**
+   * All there is, and whether anything is due, where little is expected. Resolves to `undefined` where it is not, or where
+   * statements cannot be prepared.
+   */
+  private async readLittle(limit: number, lanes: LaneSet): Promise<PendingEvent[] | undefined> {
+    const { tables, parking } = this.settings;
+    const from = this.position;
+    if (from.at !== 'tail' || !this.isLittle || !this.canPrepare) return undefined;
+    if (this.dueWaits) {
+      this.dueWaits = false;
+      const due = await this.select(readDue(tables, parking, lanes, limit));
+      if (due.length > 0) return due;
+    }
+    const most = Math.min(limit, LITTLE);
+    const rows = await this.selectPrepared(readLittle(tables, parking, lanes, from.epoch, most));
+    if (!rows) return undefined;
+    const events = this.freshCame(rows, from, most);
+    const [{ isDue, next }] = rows as [LittleRow];
+    this.nextDue = next ?? undefined;
+    this.dueWaits = isDue;
+    this.isExhausted = !isDue && this.position.at === 'tail';
+    if (events.length > 0 || !isDue) return events;
+    this.dueWaits = false;
+    return this.select(readDue(tables, parking, lanes, limit));
   }
 
   /**
@@ -120,7 +161,12 @@ export class PostgresReader implements EventReader {
     const { tables, parking } = this.settings;
     const before = this.position;
     const rows = await this.select(readFresh(tables, parking, lanes, previous, limit));
+    return this.freshCame(rows, before, limit);
+  }
+
+  private freshCame(rows: readonly FreshRow[], before: Position, limit: number): PendingEvent[] {
     const [{ epoch, found, last }] = rows as [FreshRow];
+    this.isLittle = found < LITTLE;
     // Behind a page that was cut short, there is more, perhaps with lower numbers than what was read long ago.
     const isAll = found < limit;
     const after = isAll ? Math.max(before.after, last ?? 0) : (last as number);
@@ -151,6 +197,17 @@ export class PostgresReader implements EventReader {
   /** A rewind that came while a statement ran wins over where the statement got to. */
   private moveOn(from: Position, to: Position): void {
     if (this.position === from) this.position = to;
+  }
+
+  /** Resolves to `undefined` where that cannot be done, from then on. */
+  private async selectPrepared<T>(selection: Prepared<T>): Promise<T[] | undefined> {
+    try {
+      return await this.line.use((connection) => connection.selectPrepared(BY_INDEX_ONCE, selection));
+    } catch (error) {
+      if (!isNotPrepared(error)) throw error;
+      this.canPrepare = false;
+      return undefined;
+    }
   }
 
   private select<T>(selection: Selection<T>): Promise<T[]> {

@@ -6,6 +6,9 @@ export const TRANSACTION_ABORTED = '25P02';
 /** serialization_failure, deadlock_detected. */
 const TRANSIENT = new Set(['40001', '40P01']);
 
+/** invalid_sql_statement_name, duplicate_prepared_statement. */
+const NOT_PREPARED = new Set(['26000', '42P05']);
+
 /**
  * Classes in which it is not the data that is at fault: connections, transactions' states (25006: a standby), logins,
  * databases and schemas that are not there, privileges and missing tables, resources, limits, the operator (a shutdown),
@@ -38,6 +41,9 @@ export function sqlStateOf(error: unknown, depth = 0): string | undefined {
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code;
   return sqlStateOf(cause, depth + 1);
 }
+
+/** Whether connections are not ours alone: what was prepared on one is looked for on another. */
+export const isNotPrepared = (error: unknown): boolean => NOT_PREPARED.has(sqlStateOf(error) ?? '');
 
 export function verdictOf(error: unknown): Verdict {
   const state = sqlStateOf(error);

@@ -1,13 +1,13 @@
 import type { LaneSet } from '../../../event/lane.js';
 import type { PendingEvent } from '../../store.js';
 import type { EventHeaders } from '../../../event/envelope.js';
-import type { Build } from '../copy-rows.js';
+import type { Build } from '../row.js';
 import type { Tables } from '../tables.js';
 
 /** What the relay needs of a row, in the order in which `pendingEvent` takes it. */
 export const PENDING_COLUMNS = `e.seq, e.id::text, e.type, e.key, e.payload, e.content_type, e.headers, e.exchange,
-  e.correlation_id, e.expiration, e.priority, e.lane, e.attempts, e.errors IS NOT NULL, e.created_at,
-  e.require_route`;
+  e.correlation_id, e.expiration, e.priority, e.lane, e.attempts, e.errors IS NOT NULL,
+  date_part('epoch', e.created_at), e.require_route`;
 
 /** Of columns that are all null, in an outer join, nothing but `seq` can be relied upon. */
 export const pendingEvent: Build<PendingEvent> = (row) => ({
@@ -25,7 +25,7 @@ export const pendingEvent: Build<PendingEvent> = (row) => ({
   slot: row.int2() as number,
   attempts: row.int4() as number,
   hasFailed: row.bool() as boolean,
-  occurredAt: row.timestamptz() as number,
+  occurredAt: row.float8() as number,
   requireRoute: row.bool(),
 });
 
@@ -53,5 +53,8 @@ export const notHeldBack = ({ outbox }: Tables, parking: boolean) =>
 export const firstOfFailed = ({ outbox }: Pick<Tables, 'outbox'>, parking: boolean) =>
   `NOT EXISTS (SELECT 1 FROM ${outbox} f WHERE f.key = e.key AND f.seq < e.seq AND ${failing(parking)})`;
 
-export const inLanes = ({ of, lanes, isComplete }: LaneSet) =>
-  isComplete ? 'true' : `lane % ${of} = ANY ('{${[...lanes].join()}}')`;
+/** `which` is SQL for the numbers of the lanes. */
+export const inLanes = (set: LaneSet, which = `'${lanesOf(set)}'`) =>
+  set.isComplete ? 'true' : `lane % ${set.of} = ANY (${which})`;
+
+export const lanesOf = ({ lanes }: LaneSet) => `{${[...lanes].join()}}`;

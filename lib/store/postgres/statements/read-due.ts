@@ -2,7 +2,7 @@ import type { LaneSet } from '../../../event/lane.js';
 import type { Tables } from '../tables.js';
 import { isDue } from './look-for-due.js';
 import type { PendingEvent } from '../../store.js';
-import { PENDING_COLUMNS, pendingEvent } from './pending-columns.js';
+import { inLanes, PENDING_COLUMNS, pendingEvent } from './pending-columns.js';
 import type { Selection } from './statement.js';
 import { UNHURRIED } from './unhurried.js';
 
@@ -20,7 +20,7 @@ export function readDue(
 ): Selection<PendingEvent> {
   const text = `WITH due AS MATERIALIZED (
   SELECT seq, available_at AS due_at FROM ${tables.outbox} e
-  WHERE ${isDue(tables, parking, lanes)} AND ${UNHURRIED}
+  WHERE ${isDue(tables, parking, inLanes(lanes))} AND ${UNHURRIED}
   ORDER BY available_at, seq
   LIMIT ${limit}
   FOR UPDATE SKIP LOCKED

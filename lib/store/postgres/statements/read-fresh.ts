@@ -1,9 +1,11 @@
 import type { LaneSet } from '../../../event/lane.js';
+import type { Build } from '../row.js';
 import type { Snapshot } from '../snapshot.js';
 import type { PendingEvent } from '../../store.js';
 import type { Tables } from '../tables.js';
-import { inLanes, notHeldBack, PENDING_COLUMNS, pendingEvent, READY } from './pending-columns.js';
-import type { Selection } from './statement.js';
+import { dueColumns, dueLook, type DueLook } from './look-for-due.js';
+import { inLanes, lanesOf, notHeldBack, PENDING_COLUMNS, pendingEvent, READY } from './pending-columns.js';
+import type { Prepared, Selection } from './statement.js';
 
 export interface FreshRow {
   /** The snapshot of the statement. */
@@ -14,6 +16,8 @@ export interface FreshRow {
   /** Nothing in it if there is none. */
   readonly event: PendingEvent;
 }
+
+export type LittleRow = FreshRow & DueLook;
 
 /**
  * The rows that became visible since `previous`, oldest first, and the snapshot they were read in.
@@ -36,17 +40,63 @@ export function readFresh(
   previous: Snapshot,
   limit: number,
 ): Selection<FreshRow> {
-  const ready = `FROM ${tables.outbox} WHERE ${READY} AND ${inLanes(lanes)}`;
-  const text = `WITH fresh AS MATERIALIZED (
+  const text = fresh(tables, parking, {
+    xmax: `'${previous.xmax}'`,
+    running: `'${listOf(previous.running)}'`,
+    limit: String(limit),
+    mine: inLanes(lanes),
+  });
+  return { text, build: freshRow };
+}
+
+/** The same, and whether anything is due, for as long as there is little: planned once, where planning would be most of it. */
+export function readLittle(
+  tables: Tables,
+  parking: boolean,
+  lanes: LaneSet,
+  previous: Snapshot,
+  limit: number,
+): Prepared<LittleRow> {
+  const mine = inLanes(lanes, '$4::int[]');
+  const operands = { xmax: '$1::xid8', running: '$2::xid8[]', limit: '$3::bigint', mine };
+  return {
+    text: fresh(tables, parking, operands, `${dueColumns(tables, parking, mine)}, `),
+    values: [
+      previous.xmax,
+      listOf(previous.running),
+      String(limit),
+      ...(lanes.isComplete ? [] : [lanesOf(lanes)]),
+    ],
+    build: (row) => ({ ...dueLook(row), ...freshRow(row) }),
+  };
+}
+
+/** In SQL. */
+interface Operands {
+  readonly xmax: string;
+  readonly running: string;
+  readonly limit: string;
+  /** Whether a row is in our lanes. */
+  readonly mine: string;
+}
+
+function fresh(
+  tables: Tables,
+  parking: boolean,
+  { xmax, running, limit, mine }: Operands,
+  columnsBefore = '',
+): string {
+  const ready = `FROM ${tables.outbox} WHERE ${READY} AND ${mine}`;
+  return `WITH fresh AS MATERIALIZED (
   SELECT seq FROM (
-    SELECT seq ${ready} AND xid >= '${previous.xmax}'
+    SELECT seq ${ready} AND xid >= ${xmax}
     UNION ALL
-    SELECT seq ${ready} AND xid = ANY ('{${previous.running.join()}}')
+    SELECT seq ${ready} AND xid = ANY (${running})
   ) s
   ORDER BY seq + 0
   LIMIT ${limit}
 )
-SELECT pg_current_snapshot()::text, (SELECT count(*) FROM fresh)::int, (SELECT max(seq) FROM fresh), c.*
+SELECT ${columnsBefore}pg_current_snapshot()::text, (SELECT count(*) FROM fresh)::int, (SELECT max(seq) FROM fresh), c.*
 FROM (SELECT 1) one
 LEFT JOIN LATERAL (
   SELECT ${PENDING_COLUMNS}
@@ -54,13 +104,13 @@ LEFT JOIN LATERAL (
   WHERE e.seq = ANY (ARRAY(SELECT seq FROM fresh)) AND ${READY} AND ${notHeldBack(tables, parking)}
   ORDER BY e.seq
 ) c ON true`;
-  return {
-    text,
-    build: (row) => ({
-      epoch: row.word() as string,
-      found: row.int4() as number,
-      last: row.int8(),
-      event: pendingEvent(row),
-    }),
-  };
 }
+
+const listOf = (items: readonly string[]) => `{${items.join()}}`;
+
+const freshRow: Build<FreshRow> = (row) => ({
+  epoch: row.word() as string,
+  found: row.int4() as number,
+  last: row.int8(),
+  event: pendingEvent(row),
+});

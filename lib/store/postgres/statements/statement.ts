@@ -1,4 +1,4 @@
-import type { Build } from '../copy-rows.js';
+import type { Build } from '../row.js';
 
 /** SQL text with its parameters. */
 export interface Statement {
@@ -9,6 +9,14 @@ export interface Statement {
 /** A query without parameters, and what its rows stand for. */
 export interface Selection<T> {
   readonly text: string;
+  readonly build: Build<T>;
+}
+
+/** A query that is planned once for each connection, and what its rows stand for. */
+export interface Prepared<T> {
+  readonly text: string;
+  /** In text format, as the server reads them. */
+  readonly values: readonly string[];
   readonly build: Build<T>;
 }
 
