@@ -5,6 +5,7 @@ import { scheduledContract } from './contract/scheduled.js';
 import { settleContract } from './contract/settle.js';
 import { failedEventsContract } from './contract/failed-events.js';
 import { archiveContract } from './contract/archive.js';
+import { littleContract } from './contract/little.js';
 import { pruneContract } from './contract/prune.js';
 import { statsContract } from './contract/stats.js';
 import { closeContract } from './contract/close.js';
@@ -17,6 +18,7 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
     const context = useStores(createFixture);
     appendContract(context);
     readContract(context);
+    littleContract(context);
     seatsContract(context);
     scheduledContract(context);
     settleContract(context);

@@ -19,8 +19,13 @@ export function readContract({
   settleAll,
 }: StoreContext): void {
   describe('read', () => {
-    test('hands out every field as it was appended', async () => {
+    test.each([
+      ['at first', 0],
+      ['where little comes', 2],
+    ])('hands out every field as it was appended, %s', async (_, readsBefore) => {
       const store = open();
+      const reader = store.openReader();
+      for (let n = 0; n < readsBefore; n++) expect(await read(reader)).toEqual([]);
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
       const full = event(
         'order.placed',
@@ -40,9 +45,9 @@ export function readContract({
       const plain = event('plain');
       const before = Date.now();
       await append(store, full, plain);
-      const found = await read(store.openReader());
-      const { availableAt: _, idGiven: __, ...asSent } = full;
-      const { availableAt: ___, idGiven: ____, ...asSentToo } = plain;
+      const found = await read(reader);
+      const { availableAt: ____, idGiven: __, ...asSent } = full;
+      const { availableAt: _____, idGiven: ______, ...asSentToo } = plain;
       expect(found).toEqual([
         {
           ...asSent,
