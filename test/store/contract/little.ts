@@ -96,12 +96,12 @@ export function littleContract({
       const lanes = (...of: number[]) => new LaneSet(4, new Set(of));
       const reader = store.openReader();
       for (let n = 0; n < 2; n++) await read(reader, 100, lanes(1));
-      const events = numbered(40, (index) => ({ key: `key-${index}` }));
-      await append(store, ...events);
+      const keyed = () => numbered(40, (index) => ({ key: `key-${index}` }));
+      await append(store, ...keyed());
       const ours = await read(reader, 100, lanes(1));
       expect(ours.length).toBeGreaterThan(0);
       expect(ours.every(({ slot }) => lanes(1).has(slot))).toBe(true);
-      await append(store, ...events.map(({ id: _, ...rest }, n) => event(rest.type, { key: `key-${n}` })));
+      await append(store, ...keyed());
       const others = await read(reader, 100, lanes(0, 2, 3));
       expect(ours.length + others.length).toBe(40);
       expect(others.some(({ slot }) => lanes(1).has(slot))).toBe(false);
