@@ -4,18 +4,6 @@ import { InvalidDeadLetterFilterError } from '../errors/invalid-dead-letter-filt
 import { InvalidOptionError } from '../errors/invalid-option.error.js';
 import { OutboxError } from '../errors/outbox.error.js';
 import { SchemaOutdatedError } from '../errors/schema-outdated.error.js';
-import { addDoctor } from './commands/doctor.js';
-import { addList } from './commands/list.js';
-import { addMigrate } from './commands/migrate.js';
-import { addPrune } from './commands/prune.js';
-import { addPurge } from './commands/purge.js';
-import { addRelay } from './commands/relay.js';
-import { addRequeue } from './commands/requeue.js';
-import { addShow } from './commands/show.js';
-import { addSql } from './commands/sql.js';
-import { addStats } from './commands/stats.js';
-import { addStatus } from './commands/status.js';
-import { addTopology } from './commands/topology.js';
 import { DatabaseError } from './database-error.js';
 import { EXIT, type ExitCode } from './exit-code.js';
 import type { Io } from './io.js';
@@ -26,7 +14,8 @@ import { UsageError } from './usage-error.js';
 export async function runOutbox(args: readonly string[], io: Io): Promise<ExitCode> {
   const run: Run = { io, exitCode: EXIT.ok };
   try {
-    await programFor(run).parseAsync(args, { from: 'user' });
+    const program = await programFor(run, args[0]);
+    await program.parseAsync(args, { from: 'user' });
     return run.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -35,7 +24,8 @@ export async function runOutbox(args: readonly string[], io: Io): Promise<ExitCo
   }
 }
 
-function programFor(run: Run): Command {
+/** With the command that is asked for; with all of them, when it is not one of them: for help, and for what is meant. */
+async function programFor(run: Run, asked = ''): Promise<Command> {
   const { io } = run;
   const program = new Command('outbox')
     .description('Looks after the outbox of nestjs-rabbitmq-outbox.')
@@ -43,24 +33,29 @@ function programFor(run: Run): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .showHelpAfterError('(outbox <command> --help shows what it takes, with examples)')
     .addHelpText('after', GUIDE);
-  for (const add of COMMANDS) add(program, run);
+  const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+  for (const name of names) {
+    const add = await COMMANDS[name]?.();
+    add?.(program, run);
+  }
   return program;
 }
 
-const COMMANDS = [
-  addMigrate,
-  addStatus,
-  addSql,
-  addDoctor,
-  addStats,
-  addList,
-  addShow,
-  addRequeue,
-  addPurge,
-  addPrune,
-  addRelay,
-  addTopology,
-];
+/** Each is loaded when it is asked for: what some of them stand on takes longer to load than others to answer. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command, run: Run) => void>>> = {
+  migrate: async () => (await import('./commands/migrate.js')).addMigrate,
+  status: async () => (await import('./commands/status.js')).addStatus,
+  sql: async () => (await import('./commands/sql.js')).addSql,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
+  stats: async () => (await import('./commands/stats.js')).addStats,
+  list: async () => (await import('./commands/list.js')).addList,
+  show: async () => (await import('./commands/show.js')).addShow,
+  requeue: async () => (await import('./commands/requeue.js')).addRequeue,
+  purge: async () => (await import('./commands/purge.js')).addPurge,
+  prune: async () => (await import('./commands/prune.js')).addPrune,
+  relay: async () => (await import('./commands/relay.js')).addRelay,
+  topology: async () => (await import('./commands/topology.js')).addTopology,
+};
 
 const GUIDE = `
 Where the outbox is:

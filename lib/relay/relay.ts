@@ -103,7 +103,8 @@ export class OutboxRelay {
     this.isStopped = false;
     this.attendance.begin();
     if (this.settings.wakeUp === 'auto') this.listener.start();
-    this.feeding = this.feed();
+    // One loop, also where the last one has not noticed yet that it should have ended.
+    this.feeding = (this.feeding ?? Promise.resolve()).then(() => this.feed());
   }
 
   /** Reads nothing more. What is on its way goes on: see `finished()`. */
