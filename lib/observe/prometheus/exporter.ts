@@ -8,7 +8,7 @@ export class PrometheusExporter implements Exporter {
   private readonly sources = new Set<OutboxMetrics>();
   private reading: Promise<ReadonlyMap<OutboxMetrics, Reading>> | undefined;
 
-  /** The one that is in the registry already, if another outbox has put one there. */
+  /** The one that is in the registry already, if another outbox has put one there. It is in there once it has a source. */
   static of(registry: Registry): PrometheusExporter {
     const [first] = METRICS as [MetricDefinition];
     const found: unknown = registry.getSingleMetric(first.name);

@@ -44,25 +44,28 @@ export class OutboxPrometheusModule
   extends ConfigurableModuleClass
   implements OnModuleInit, OnApplicationShutdown
 {
-  private readonly exporter: PrometheusExporter;
+  private readonly registry: Registry;
   private readonly metrics: OutboxMetrics;
+  private exporter: PrometheusExporter | undefined;
 
   constructor(
     @Inject(OBSERVED) outbox: ObservedOutbox,
     @Inject(MODULE_OPTIONS_TOKEN) options: OutboxPrometheusOptions,
   ) {
     super();
-    this.exporter = PrometheusExporter.of(options.registry ?? register);
+    this.registry = options.registry ?? register;
     this.metrics = new OutboxMetrics(outbox, metricsSettings(options, outbox));
   }
 
+  /** Not in the constructor: of all modules each would find the registry empty. */
   onModuleInit(): void {
+    this.exporter = PrometheusExporter.of(this.registry);
     this.exporter.add(this.metrics);
   }
 
   /** Not before: the last handlers and confirms of a shutdown count, too. */
   onApplicationShutdown(): void {
-    this.exporter.remove(this.metrics);
+    this.exporter?.remove(this.metrics);
     this.metrics.close();
   }
 }
