@@ -5,13 +5,14 @@ import { table } from './output.js';
 /** What a requeue or a purge came to, in words. */
 export function reported(
   done: string,
-  { places, failed, problems, cancelled, ...report }: SweepReport,
+  { places, failed, untried, problems, cancelled, ...report }: SweepReport,
 ): string {
   const rows = Object.entries(places).map(([where, count]) => [count, where]);
   return [
     `${report.done} ${report.dryRun ? `would be ${done}` : done}${cancelled ? ', then it was ended' : ''}.`,
     rows.length > 1 ? table(['count', 'where'], rows) : '',
     failed > 0 ? `${failed} could not be; they are where they were.` : '',
+    untried > 0 ? `${untried} were not looked at.` : '',
     ...problems.map(
       ({ where, error, ids }) => `${where}: ${error}${ids.length > 0 ? ` (${sample(ids)})` : ''}`,
     ),

@@ -26,6 +26,7 @@ describe('requeue', () => {
       done: 3,
       places: { publishing: 3 },
       failed: 0,
+      untried: 0,
       problems: [],
       dryRun: false,
       cancelled: false,
@@ -153,6 +154,34 @@ describe('requeue', () => {
     });
     expect((await stage.letters.counts({ where: gone }))[0]?.count).toBe(1);
   });
+
+  test.each([1_000, 15])(
+    'of what is unclaimed puts back what can be, past what cannot, at a rate of %p',
+    async (rate) => {
+      const unclaimed = `${stage.playground.name}.unclaimed`;
+      const channel = await stage.playground.channel();
+      const lose = (home: string, id: string) =>
+        channel.publish(unclaimed, home, Buffer.from('{}'), {
+          messageId: id,
+          type: 'letter.sent',
+          contentType: 'application/json',
+        });
+      for (let index = 0; index < 5; index++)
+        lose(`${stage.playground.name}.Gone.handle`, `homeless${index}`);
+      lose(stage.queue('archive'), 'found');
+      await eventually(async () => (await stage.letters.counts({ where: unclaimed }))[0]?.count === 6);
+      stage.desk.broken = false;
+      expect(await stage.letters.requeue({ where: unclaimed }, { rate })).toMatchObject({
+        done: 1,
+        failed: 5,
+        untried: 0,
+        problems: [{ error: expect.stringContaining('There is no queue') }],
+      });
+      await eventually(() => stage.desk.handled.length === 1);
+      expect(stage.desk.idsOf('archive')).toEqual(['found']);
+      await channel.close();
+    },
+  );
 
   test('and purge are told of on the lifecycle, with what went where', async () => {
     const told: unknown[] = [];

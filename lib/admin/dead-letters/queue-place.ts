@@ -48,9 +48,8 @@ export class QueuePlace implements Place {
   }
 
   async sweep(criteria: Criteria, sweep: Sweep): Promise<void> {
-    const all = await this.queues.count(this.where);
-    if (all === undefined || all === 0) return;
     if (sweep.action === 'purge' && isWhole(criteria)) {
+      if (!(await this.queues.count(this.where))) return;
       await this.goOn(await this.parking.dead(this.where));
       sweep.done(this.where, [], await this.queues.purge(this.where, sweep.signal));
       return;
@@ -59,7 +58,8 @@ export class QueuePlace implements Place {
       (work) => this.holding(sweep.signal, work),
       {
         where: this.where,
-        all,
+        oneHome: this.where !== this.queues.unclaimed,
+        count: async () => (await this.queues.count(this.where)) ?? 0,
         wants: (letter) => this.wants(criteria, letter),
         giveUp: (letters) => this.goOn(letters.map((letter) => this.reader.identityOf(letter))),
       },

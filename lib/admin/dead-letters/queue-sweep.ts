@@ -1,12 +1,16 @@
 import type { DeadLetterHold, QueuedDeadLetter } from '../../broker/dead-letters.js';
+import { BrokerUnavailableError } from '../../errors/broker-unavailable.error.js';
+import { HandlerQueueMissingError } from '../../errors/handler-queue-missing.error.js';
 import { markOf } from './queue-position.js';
 import type { Sweep } from './sweep.js';
 import { pause } from './throttle.js';
 
 export interface QueueToSweep {
   readonly where: string;
-  /** How many were there when it began: no more are looked at, for those that come are endless. */
-  readonly all: number;
+  /** All of its dead letters go back to the same handler's queue. */
+  readonly oneHome: boolean;
+  /** How many are there now. */
+  count(this: void): Promise<number>;
   wants(this: void, letter: QueuedDeadLetter): boolean;
   /** These are about to be deleted. */
   giveUp(this: void, letters: readonly QueuedDeadLetter[]): Promise<void>;
@@ -14,7 +18,7 @@ export interface QueueToSweep {
 
 type Holding = (work: (hold: DeadLetterHold) => Promise<void>) => Promise<unknown>;
 
-/** How long a sweep keeps the queue to itself at a stretch, and lets others have a look, in milliseconds. */
+/** How long a sweep works on the queue at a stretch, and lets others have a look, in milliseconds. */
 const STRETCH = 3_000;
 const INTERLUDE = 250;
 const WINDOW = 1_000;
@@ -25,17 +29,26 @@ const WINDOW = 1_000;
  */
 export async function sweepQueue(holding: Holding, queue: QueueToSweep, sweep: Sweep): Promise<void> {
   const through = new Passage(queue, sweep);
-  while (!through.over) {
-    const before = through.looked;
-    await holding((hold) => through.stretch(hold));
-    if (!through.over && through.looked === before) return;
-    if (!through.over) await pause(INTERLUDE, sweep.signal);
+  try {
+    while (!through.over) {
+      const before = through.looked;
+      // A low rate is waited for while others may have a look.
+      await sweep.throttle.ready(sweep.signal);
+      await holding((hold) => through.stretch(hold));
+      if (!through.over && through.looked === before) return through.vanished();
+      if (!through.over) await pause(INTERLUDE, sweep.signal);
+    }
+  } finally {
+    if (!through.done) sweep.stoppedBefore(through.untried);
   }
 }
 
 class Passage {
   looked = 0;
+  /** How many were there when it began: no more are looked at, for those that come are endless. */
+  private all: number | undefined;
   private readonly left = new Set<string>();
+  private atEnd = false;
   private stuck = false;
 
   constructor(
@@ -43,60 +56,99 @@ class Passage {
     private readonly sweep: Sweep,
   ) {}
 
+  get done(): boolean {
+    return this.atEnd || this.looked === this.all;
+  }
+
   get over(): boolean {
-    return this.stuck || this.sweep.cancelled || this.looked >= this.queue.all;
+    return this.done || this.stuck || this.sweep.cancelled;
+  }
+
+  get untried(): number {
+    return (this.all ?? 0) - this.looked;
   }
 
   async stretch(hold: DeadLetterHold): Promise<void> {
-    const end = performance.now() + STRETCH;
-    while (!this.over && performance.now() < end) {
+    // Now that the queue is ours: what another operator holds is not counted.
+    this.all ??= await this.queue.count();
+    // Begins behind what was left: a stretch that ended on the way there would lead nowhere.
+    let end = Infinity;
+    while (!this.over && this.hasTime(end)) {
       const letters = await hold.next(WINDOW);
-      if (letters.length === 0) return;
-      // Beyond those that were there at the beginning come those that have died since.
-      const unseen = letters
-        .filter((letter) => !this.left.has(markOf(letter)))
-        .slice(0, this.queue.all - this.looked);
-      await this.treat(hold, unseen);
+      this.atEnd = letters.length === 0;
+      const unseen = this.unseen(letters);
+      if (unseen.length > 0) end = Math.min(end, performance.now() + STRETCH);
+      await this.treat(hold, unseen, end);
     }
   }
 
-  private async treat(hold: DeadLetterHold, letters: readonly QueuedDeadLetter[]): Promise<void> {
+  /** A stretch met nothing that was new, and no end: there is no queue, or not any more. */
+  vanished(): void {
+    if (this.untried > 0)
+      this.sweep.problem(this.queue.where, 'The queue went away before all of it was looked at.');
+  }
+
+  private unseen(letters: readonly QueuedDeadLetter[]): QueuedDeadLetter[] {
+    // Beyond those that were there at the beginning come those that have died since.
+    return letters.filter((letter) => !this.left.has(markOf(letter))).slice(0, this.untried);
+  }
+
+  /** With the throttle's wait, so that it is not waited for while others are kept out. */
+  private hasTime(end: number): boolean {
+    return performance.now() + this.sweep.throttle.wait < end;
+  }
+
+  private async treat(
+    hold: DeadLetterHold,
+    letters: readonly QueuedDeadLetter[],
+    end: number,
+  ): Promise<void> {
     const { throttle, action } = this.sweep;
     const size = action === 'purge' ? WINDOW : Math.min(WINDOW, throttle.portion);
-    for (let from = 0; from < letters.length && !this.over; from += size) {
+    for (let from = 0; from < letters.length && !this.over && this.hasTime(end); from += size) {
       const portion = letters.slice(from, from + size);
       const wanted = portion.filter(this.queue.wants);
       for (const letter of portion) if (!wanted.includes(letter)) this.left.add(markOf(letter));
-      if (wanted.length > 0) await this.act(hold, wanted);
+      if (wanted.length > 0 && !(await this.act(hold, wanted))) return;
       this.looked += portion.length;
-      this.sweep.progress(this.queue.where, this.looked, this.queue.all);
+      this.sweep.progress(this.queue.where, this.looked, this.all ?? 0);
     }
   }
 
-  private async act(hold: DeadLetterHold, letters: readonly QueuedDeadLetter[]): Promise<void> {
+  /** Whether it did anything before it was ended. */
+  private async act(hold: DeadLetterHold, letters: readonly QueuedDeadLetter[]): Promise<boolean> {
     const { sweep } = this;
     const { where } = this.queue;
     if (sweep.action === 'purge') {
       await this.queue.giveUp(letters);
       await hold.remove(letters);
-      return sweep.done(where, idsOf(letters));
+      sweep.done(where, idsOf(letters));
+      return true;
     }
     await sweep.throttle.take(letters.length, sweep.signal);
-    if (sweep.cancelled) return;
+    if (sweep.cancelled) return false;
     const errors = await hold.requeue(letters);
     sweep.done(where, idsOf(letters.filter((_, index) => errors[index] === undefined)));
     this.fail(letters, errors);
+    return true;
   }
 
-  /** When none of a portion can be put back, none of the others can. */
   private fail(letters: readonly QueuedDeadLetter[], errors: ReadonlyArray<Error | undefined>): void {
     for (const [index, error] of errors.entries()) {
       const letter = letters[index];
       if (!error || !letter) continue;
       this.left.add(markOf(letter));
       this.sweep.problem(this.queue.where, error, idsOf([letter]));
+      this.stuck ||= this.stops(error);
     }
-    this.stuck = errors.every((error) => error !== undefined);
+  }
+
+  /** Whether what is in the way of one is in the way of all. */
+  private stops(error: Error): boolean {
+    return (
+      error instanceof BrokerUnavailableError ||
+      (error instanceof HandlerQueueMissingError && this.queue.oneHome)
+    );
   }
 }
 

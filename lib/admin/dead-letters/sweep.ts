@@ -32,6 +32,8 @@ export interface SweepReport {
   /** The same by place; only those where there were any. */
   readonly places: Readonly<Record<string, number>>;
   readonly failed: number;
+  /** Were not looked at, and are where they were, for it was ended, or stopped by a problem. Of queues that it had come to. */
+  readonly untried: number;
   readonly problems: readonly SweepProblem[];
   readonly dryRun: boolean;
   /** It was ended by its signal before it was through. */
@@ -56,6 +58,7 @@ export class Sweep {
   private readonly places = new Map<string, number>();
   private readonly problems = new Map<string, SweepProblem & { ids: string[] }>();
   private failed = 0;
+  private untried = 0;
 
   constructor(
     readonly action: SweepAction,
@@ -86,6 +89,11 @@ export class Sweep {
     this.failed += ids.length;
   }
 
+  /** These were there, and it stopped before it came to them. */
+  stoppedBefore(count: number): void {
+    this.untried += count;
+  }
+
   progress(where: string, looked: number, of: number): void {
     const { failed } = this;
     this.onProgress?.({ where, done: this.total(), failed, looked, of });
@@ -96,6 +104,7 @@ export class Sweep {
       done: this.total(),
       places: Object.fromEntries(this.places),
       failed: this.failed,
+      untried: this.untried,
       problems: [...this.problems.values()],
       dryRun,
       cancelled: this.cancelled,

@@ -10,11 +10,20 @@ export class Throttle {
     return Math.max(1, Math.floor(this.rate / 10));
   }
 
+  /** Milliseconds until more may go. */
+  get wait(): number {
+    return Math.max(0, this.next - performance.now());
+  }
+
+  /** Resolves when more may go, or when the signal aborts. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    if (this.wait > 0) await pause(this.wait, signal);
+  }
+
   /** Resolves when `count` more may go, or when the signal aborts. */
   async take(count: number, signal?: AbortSignal): Promise<void> {
-    const now = performance.now();
-    const wait = this.next - now;
-    this.next = Math.max(now, this.next) + (count / this.rate) * 1_000;
+    const { wait } = this;
+    this.next = performance.now() + wait + (count / this.rate) * 1_000;
     if (wait > 0) await pause(wait, signal);
   }
 }
