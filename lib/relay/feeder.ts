@@ -102,7 +102,8 @@ export class Feeder {
     const read = await this.reader.readKey(key, after, limit);
     if (era !== this.era) return this.readInVain(read);
     this.stream.addOfKey(key, this.ours(read), read.length < limit);
-    return read.length;
+    // That there is no more of a key says nothing of others.
+    return read.length || undefined;
   }
 
   /** Lanes may have been given back while their events were read. */

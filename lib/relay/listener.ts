@@ -15,6 +15,8 @@ export class Listener {
   private stopping = new AbortController();
   private running: Promise<void> | undefined;
   private isReported = false;
+  /** Whether notifications have come through of late: what others commit is told to us. */
+  isHearing = false;
 
   constructor(
     private readonly store: Pick<OutboxStore, 'listen'>,
@@ -53,7 +55,7 @@ export class Listener {
       listening = await this.store.listen(this.heard);
       for (const lost = lossOf(listening); await this.hears(listening, lost);) {
         if (!hasHeard) this.nowListening();
-        hasHeard = true;
+        this.isHearing = hasHeard = true;
         await Promise.race([lost, this.pause(this.times.check)]);
       }
       if (!this.stopping.signal.aborted)
@@ -61,6 +63,7 @@ export class Listener {
     } catch (error) {
       this.report((error as Error).message);
     } finally {
+      this.isHearing = false;
       await listening?.close();
     }
     return hasHeard;

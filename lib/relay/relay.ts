@@ -249,13 +249,18 @@ export class OutboxRelay {
   private async feedOnce(): Promise<void> {
     try {
       const count = await this.pipeline.feed();
-      if ((count !== 0 && !this.pipeline.isExhausted) || this.pipeline.hasMore) return;
+      if ((count !== 0 && !this.isExhausted) || this.pipeline.hasMore) return;
       if (this.pipeline.size === 0) this.breaker.succeeded();
     } catch (error) {
       this.troubled(error as Error);
       return;
     }
     if (!this.isStopped) await this.idle();
+  }
+
+  /** Whether to read again is in vain, until somebody rings; where nobody tells us what others commit, one never knows. */
+  private get isExhausted(): boolean {
+    return this.pipeline.isExhausted && this.listener.isHearing;
   }
 
   /**

@@ -87,12 +87,16 @@ describe('a listener', () => {
   test('notices a connection that has gone deaf without a word', async () => {
     const database = new FakeDatabase();
     listenTo(database);
+    expect(listener?.isHearing).toBe(false);
     await until(() => heard === 1);
+    expect(listener?.isHearing).toBe(true);
     let deaf = true;
     database.hears = () => Promise.resolve(!deaf);
     await until(() => database.closed === 1);
+    expect(listener?.isHearing).toBe(false);
     deaf = false;
     await until(() => heard === 2);
+    expect(listener?.isHearing).toBe(true);
     expect(database.opened).toBeGreaterThanOrEqual(2);
   });
 

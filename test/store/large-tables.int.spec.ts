@@ -75,3 +75,49 @@ describe('with failed events of two hundred thousand keys', () => {
     }
   });
 });
+
+/** Reminders of next week. */
+describe('with two hundred thousand scheduled events', () => {
+  test('to read what has just come takes no longer than with none', async () => {
+    await insert(200_000, ', available_at', `, now() + interval '1 week'`);
+    const store = database.open();
+    try {
+      const reader = store.openReader();
+      const read = () => reader.read(500, () => EVERY_LANE);
+      while ((await read()).length > 0 || !reader.isExhausted);
+      const began = performance.now();
+      for (let turn = 0; turn < 50; turn++) {
+        await insert(1);
+        expect(await read()).toHaveLength(1);
+      }
+      // A tenth of a second as a rule; two, if every read looked at all of them.
+      expect(performance.now() - began).toBeLessThan(1_000);
+      expect(reader.nextDue).toBeGreaterThan(500_000_000);
+    } finally {
+      await store.close();
+    }
+  });
+});
+
+/** Dead or parked for weeks: little is read while they are there. */
+describe('with two hundred thousand events that wait behind a dead one of their key', () => {
+  test('a plan that was made for an empty table is still a good one', async () => {
+    const store = database.open();
+    try {
+      const reader = store.openReader();
+      const read = () => reader.read(500, () => EVERY_LANE);
+      while ((await read()).length > 0 || !reader.isExhausted);
+      await insert(1, ', key, state, errors', `, 'k', 'dead', '[{}]'`);
+      await insert(200_000, ', key', `, 'k'`);
+      while ((await read()).length > 0 || !reader.isExhausted);
+      const began = performance.now();
+      for (let turn = 0; turn < 50; turn++) {
+        await insert(1);
+        expect(await read()).toHaveLength(1);
+      }
+      expect(performance.now() - began).toBeLessThan(1_000);
+    } finally {
+      await store.close();
+    }
+  });
+});

@@ -43,6 +43,8 @@ const DUE_INTERVAL = 100;
  * there is little, planning is most of what a read costs.
  */
 const LITTLE = 200;
+/** And so few bytes of payload, which in text format are twice as many. */
+const LITTLE_BYTES = 256 * 1024;
 /** Identity columns count from 1. */
 const BEFORE_ALL = 0;
 
@@ -89,7 +91,7 @@ export class PostgresReader implements EventReader {
 
   async read(limit: number, lanes: () => LaneSet): Promise<PendingEvent[]> {
     this.isExhausted = false;
-    const events = (await this.readLittle(limit, lanes())) ?? (await this.readInTurn(limit, lanes));
+    const events = (await this.readLittle(limit, lanes)) ?? (await this.readInTurn(limit, lanes));
     this.isBusy = events.length > 0;
     return events;
   }
@@ -100,29 +102,29 @@ export class PostgresReader implements EventReader {
   }
 
   /**
-   * All there is, and whether anything is due, where little is expected. Resolves to `undefined` where it is not, or where
-   * statements cannot be prepared.
+   * All there is, and whether anything is due, where little is expected. Resolves to `undefined` where it is not, or was
+   * not all, or where statements cannot be prepared.
    */
-  private async readLittle(limit: number, lanes: LaneSet): Promise<PendingEvent[] | undefined> {
-    const { tables, parking } = this.settings;
-    const from = this.position;
-    if (from.at !== 'tail' || !this.isLittle || !this.canPrepare) return undefined;
+  private async readLittle(limit: number, lanes: () => LaneSet): Promise<PendingEvent[] | undefined> {
+    if (this.position.at !== 'tail' || !this.isLittle || !this.canPrepare) return undefined;
     if (this.dueWaits) {
-      this.dueWaits = false;
-      const due = await this.select(readDue(tables, parking, lanes, limit));
+      const due = await this.takeDue(lanes(), limit);
       if (due.length > 0) return due;
     }
+    const from = this.position;
+    if (from.at !== 'tail') return undefined;
+    const { tables, parking } = this.settings;
     const most = Math.min(limit, LITTLE);
-    const rows = await this.selectPrepared(readLittle(tables, parking, lanes, from.epoch, most));
+    const rows = await this.selectPrepared(readLittle(tables, parking, lanes(), from.epoch, most));
     if (!rows) return undefined;
     const events = this.freshCame(rows, from, most);
     const [{ isDue, next }] = rows as [LittleRow];
     this.nextDue = next ?? undefined;
     this.dueWaits = isDue;
-    this.isExhausted = !isDue && this.position.at === 'tail';
-    if (events.length > 0 || !isDue) return events;
-    this.dueWaits = false;
-    return this.select(readDue(tables, parking, lanes, limit));
+    // A page that was cut short may hold nothing but what is held back.
+    if (this.position.at !== 'tail') return events.length > 0 ? events : undefined;
+    this.isExhausted = !isDue;
+    return events.length > 0 || !isDue ? events : this.takeDue(lanes(), limit);
   }
 
   /**
@@ -141,9 +143,15 @@ export class PostgresReader implements EventReader {
     const { tables, parking } = this.settings;
     const [look] = await this.select(lookForDue(tables, parking, lanes));
     this.nextDue = look?.next ?? undefined;
-    const due = look?.isDue ? await this.select(readDue(tables, parking, lanes, limit)) : [];
+    const due = look?.isDue ? await this.takeDue(lanes, limit) : [];
     if (due.length < limit) this.nextDueLook = performance.now() + DUE_INTERVAL;
     return due;
+  }
+
+  private takeDue(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
+    const { tables, parking } = this.settings;
+    this.dueWaits = false;
+    return this.select(readDue(tables, parking, lanes, limit));
   }
 
   private async readReady(lanes: () => LaneSet, limit: number): Promise<PendingEvent[]> {
@@ -166,13 +174,13 @@ export class PostgresReader implements EventReader {
 
   private freshCame(rows: readonly FreshRow[], before: Position, limit: number): PendingEvent[] {
     const [{ epoch, found, last }] = rows as [FreshRow];
-    this.isLittle = found < LITTLE;
     // Behind a page that was cut short, there is more, perhaps with lower numbers than what was read long ago.
     const isAll = found < limit;
     const after = isAll ? Math.max(before.after, last ?? 0) : (last as number);
     this.moveOn(before, { at: isAll ? 'tail' : 'scan', epoch: parseSnapshot(epoch), after });
-    const events = rows.map(({ event }) => event);
-    return events[0]?.seq === null ? [] : events;
+    const events = rows.map(({ event }) => event).filter(({ seq }) => seq !== null);
+    this.isLittle = found < LITTLE && bytesOf(events) < LITTLE_BYTES;
+    return events;
   }
 
   private async readScan(lanes: LaneSet, limit: number): Promise<PendingEvent[]> {
@@ -214,3 +222,6 @@ export class PostgresReader implements EventReader {
     return this.line.use((connection) => connection.select([BY_INDEX], selection));
   }
 }
+
+const bytesOf = (events: readonly PendingEvent[]): number =>
+  events.reduce((sum, { body }) => sum + body.length, 0);

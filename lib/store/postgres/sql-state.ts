@@ -6,8 +6,8 @@ export const TRANSACTION_ABORTED = '25P02';
 /** serialization_failure, deadlock_detected. */
 const TRANSIENT = new Set(['40001', '40P01']);
 
-/** invalid_sql_statement_name, duplicate_prepared_statement. */
-const NOT_PREPARED = new Set(['26000', '42P05']);
+/** invalid_sql_statement_name, duplicate_prepared_statement; and a plan for columns that are of another type by now. */
+const NOT_PREPARED = new Set(['26000', '42P05', '0A000']);
 
 /**
  * Classes in which it is not the data that is at fault: connections, transactions' states (25006: a standby), logins,
@@ -42,7 +42,7 @@ export function sqlStateOf(error: unknown, depth = 0): string | undefined {
   return sqlStateOf(cause, depth + 1);
 }
 
-/** Whether connections are not ours alone: what was prepared on one is looked for on another. */
+/** Whether what was prepared is not there, or another's, or outdated: behind a pooler connections are not ours alone. */
 export const isNotPrepared = (error: unknown): boolean => NOT_PREPARED.has(sqlStateOf(error) ?? '');
 
 export function verdictOf(error: unknown): Verdict {

@@ -32,5 +32,5 @@ export const dueLook: Build<DueLook> = (row) => ({ isDue: row.bool() as boolean,
 
 /** An event behind an earlier failed one of its key is left: the earlier one is due first, or is dead and parks the key. */
 export const isDue = (tables: Tables, parking: boolean, mine: string): string =>
-  `state = 'pending' AND available_at <= clock_timestamp() AND ${mine}
+  `state = 'pending' AND available_at <= now() AND ${mine}
     AND (key IS NULL OR ${firstOfFailed(tables, parking)})`;

@@ -27,8 +27,10 @@ export type LittleRow = FreshRow & DueLook;
  * transaction that was running, and no row is looked at twice. The alternatives lost: reading on from the highest
  * `seq` misses late rows for good; reading from the lowest pending one scans every dead row behind an old snapshot.
  *
- * `ORDER BY seq + 0` keeps the planner from walking the index on seq instead; only numbers are sorted, rows are fetched
- * for the page alone. `found` says whether the page may have cut the set short.
+ * The plan must be the same whatever size the planner takes the table for: it may have been made when that was empty. So
+ * each look for rows is a subquery that is sorted as the index is which it is to go through, a range even where it is one
+ * value; `ORDER BY seq + 0` keeps it from walking the index on seq instead. Only numbers are sorted, rows are fetched for
+ * the page alone. `found` says whether the page may have cut the set short.
  *
  * Nothing is locked: only the holder of its lane reads a row, and a row that two have read is at worst published twice.
  * Locking a row is a write to it, and cost a tenth of the relay's rate.
@@ -42,7 +44,7 @@ export function readFresh(
 ): Selection<FreshRow> {
   const text = fresh(tables, parking, {
     xmax: `'${previous.xmax}'`,
-    running: `'${listOf(previous.running)}'`,
+    running: `'${listOf(previous.running)}'::xid8[]`,
     limit: String(limit),
     mine: inLanes(lanes),
   });
@@ -86,12 +88,14 @@ function fresh(
   { xmax, running, limit, mine }: Operands,
   columnsBefore = '',
 ): string {
-  const ready = `FROM ${tables.outbox} WHERE ${READY} AND ${mine}`;
+  const ready = `SELECT seq FROM ${tables.outbox} o WHERE ${READY} AND ${mine}`;
   return `WITH fresh AS MATERIALIZED (
   SELECT seq FROM (
-    SELECT seq ${ready} AND xid >= ${xmax}
+    (${ready} AND o.xid >= ${xmax} ORDER BY o.xid)
     UNION ALL
-    SELECT seq ${ready} AND xid = ANY (${running})
+    SELECT late.seq FROM unnest(${running}) running CROSS JOIN LATERAL (
+      ${ready} AND o.xid >= running AND o.xid <= running ORDER BY o.xid
+    ) late
   ) s
   ORDER BY seq + 0
   LIMIT ${limit}
@@ -100,8 +104,10 @@ SELECT ${columnsBefore}pg_current_snapshot()::text, (SELECT count(*) FROM fresh)
 FROM (SELECT 1) one
 LEFT JOIN LATERAL (
   SELECT ${PENDING_COLUMNS}
-  FROM ${tables.outbox} e
-  WHERE e.seq = ANY (ARRAY(SELECT seq FROM fresh)) AND ${READY} AND ${notHeldBack(tables, parking)}
+  FROM fresh CROSS JOIN LATERAL (
+    SELECT * FROM ${tables.outbox} o WHERE o.seq >= fresh.seq AND o.seq <= fresh.seq AND ${READY} ORDER BY o.seq
+  ) e
+  WHERE ${notHeldBack(tables, parking)}
   ORDER BY e.seq
 ) c ON true`;
 }
