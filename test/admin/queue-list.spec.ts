@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { listQueue } from '../../lib/admin/dead-letters/queue-list.js';
 import { QueuePosition } from '../../lib/admin/dead-letters/queue-position.js';
@@ -78,6 +78,32 @@ test('what is not asked for is passed over, however much there is of it', async 
   const first = await page(queue, undefined, 3, even);
   expect(first.found).toEqual(['m0', 'm10', 'm20']);
   expect((await page(queue, first.next, 3, even)).found).toEqual(['m30']);
+});
+
+test('each page goes on for its time behind where the last one ended, however long the walk there takes', async () => {
+  jest.useFakeTimers();
+  try {
+    const queue = Array.from({ length: 10_000 }, (_, index) => letter(`m${index}`));
+    let walked = 0;
+    const hold = () => {
+      const { next, ...rest } = holdOf(queue, 1_000);
+      // A second for each window.
+      const slow = (limit: number) => {
+        jest.advanceTimersByTime(1_000);
+        walked++;
+        return next(limit);
+      };
+      return { ...rest, next: slow } as DeadLetterHold;
+    };
+    let pages = 0;
+    for (let position: QueuePosition | undefined = QueuePosition.start; position; pages++)
+      position = (await listQueue(hold(), position, 3, () => undefined)).next;
+    // The first window of a list is one of four; each page looks at two to three windows that are new.
+    expect(pages).toBeLessThanOrEqual(5);
+    expect(walked).toBeLessThanOrEqual(3 * (1 + 2 + 3 + 4));
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 test.each(['', 'x', '1', '1 a', 'no numbers here'])('%p is no position', (text) => {

@@ -119,6 +119,33 @@ describe('outbox show', () => {
   });
 });
 
+test.each([
+  ['list', '--error', 'nothing like this'],
+  ['show', '0199f0aa-0000-7000-8000-000000000000'],
+])('outbox %s is ended by the first signal, also while it waits for its turn', async (...args) => {
+  const channel = await stage.playground.channel();
+  const lock = `${stage.queue('archive')}.dlq.operator`;
+  await channel.assertQueue(lock, {
+    exclusive: true,
+    durable: false,
+    arguments: { 'x-queue-type': 'classic' },
+  });
+  const stopping = new AbortController();
+  const running = cli([...args, '--where', stage.queue('archive'), ...at], { signal: stopping.signal });
+  const early = await Promise.race([
+    running,
+    new Promise<'waits'>((resolve) => setTimeout(resolve, 1_000, 'waits')),
+  ]);
+  expect(early).toBe('waits');
+  stopping.abort();
+  const before = performance.now();
+  expect(await running).toMatchObject({ code: 130, stdout: '' });
+  // Whoever is not ended gives up after 15 s.
+  expect(performance.now() - before).toBeLessThan(8_000);
+  await channel.deleteQueue(lock);
+  await channel.close();
+});
+
 describe('outbox requeue', () => {
   test('puts back what a filter asks for, and tells what went where', async () => {
     const ids = await stage.fail(3);

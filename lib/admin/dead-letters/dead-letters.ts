@@ -20,6 +20,8 @@ export interface ListOptions {
   limit?: number;
   /** `next` of the list before. */
   cursor?: string;
+  /** Ends it: it rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 export interface DeadLetterList {
@@ -72,32 +74,28 @@ export class DeadLetters {
    * @throws {DeadLettersBusyError} when somebody else holds a queue for long
    */
   async list(filter: DeadLetterFilter & ListOptions = {}): Promise<DeadLetterList> {
-    const { limit = DEFAULT_LIMIT, cursor, ...rest } = filter;
+    const { limit = DEFAULT_LIMIT, cursor, signal, ...rest } = filter;
     if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
       throw new InvalidDeadLetterFilterError(`has a "limit" that is no integer from 1 to ${MOST}`);
     const from = cursor === undefined ? undefined : cursorOf(cursor);
     const criteria = criteriaOf(rest);
     const places = await this.places(criteria);
-    return this.collect(...remaining(places, from), criteria, limit);
+    return this.collect(...remaining(places, from), criteria, limit, signal);
   }
 
   /**
-   * All dead letters of one event: it may rest at several handlers. Empty when there is none.
+   * All dead letters of one event: it may rest at several handlers. Empty when there is none. Looks through whole queues, and
+   * others have to wait meanwhile.
    * @throws as `list()`
    */
-  async get(id: string, filter: Pick<DeadLetterFilter, 'where'> = {}): Promise<DeadLetter[]> {
+  async get(
+    id: string,
+    { signal, ...filter }: Pick<DeadLetterFilter, 'where'> & Pick<ListOptions, 'signal'> = {},
+  ): Promise<DeadLetter[]> {
+    const criteria = criteriaOf({ ...filter, ids: [id] });
     const letters: DeadLetter[] = [];
-    for (let cursor: string | undefined; ;) {
-      const page = await this.list({
-        ...filter,
-        ids: [id],
-        limit: MOST,
-        ...(cursor !== undefined && { cursor }),
-      });
-      letters.push(...page.letters);
-      if (page.next === undefined) return letters;
-      cursor = page.next;
-    }
+    for (const place of await this.places(criteria)) letters.push(...(await place.find(criteria, signal)));
+    return letters;
   }
 
   /** How many rest where, places with none included. Looks into no message. */
@@ -105,7 +103,7 @@ export class DeadLetters {
     const criteria = criteriaOf(filter);
     const counts: DeadLetterCount[] = [];
     for (const place of await this.places(criteria))
-      counts.push({ where: place.where, count: await place.count(criteria) });
+      counts.push({ where: place.where, count: await place.size() });
     return counts;
   }
 
@@ -133,11 +131,12 @@ export class DeadLetters {
     position: string | undefined,
     criteria: Criteria,
     limit: number,
+    signal: AbortSignal | undefined,
   ): Promise<DeadLetterList> {
     const letters: DeadLetter[] = [];
     let from = position;
     for (const [index, place] of places.entries()) {
-      const page = await place.list(criteria, from, limit - letters.length);
+      const page = await place.list(criteria, from, limit - letters.length, signal);
       letters.push(...page.letters);
       if (page.next !== undefined)
         return { letters, next: cursorText({ where: place.where, position: page.next }) };

@@ -1,12 +1,13 @@
 import type { DeadEventRef, DeadEvents } from '../../store/dead-events.js';
 import type { Criteria } from './criteria.js';
-import { PUBLISHING } from './dead-letter.js';
+import { PUBLISHING, type DeadLetter } from './dead-letter.js';
 import type { DeadLetterReader } from './dead-letter-reader.js';
 import type { Place, PlacePage } from './place.js';
 import type { Sweep } from './sweep.js';
 
 /** Rows per statement: short enough to hold up nobody. */
 const STEP = 500;
+const MOST_FOUND = 1_000;
 
 /** The dead rows of the outbox. */
 export class OutboxPlace implements Place {
@@ -26,6 +27,15 @@ export class OutboxPlace implements Place {
       letters: page.map((event) => this.reader.ofRow(event)),
       next: found.length > limit ? page.at(-1)?.seq : undefined,
     };
+  }
+
+  async find(criteria: Criteria): Promise<DeadLetter[]> {
+    const found = await this.events.list(criteria, { after: undefined, limit: MOST_FOUND });
+    return found.map((event) => this.reader.ofRow(event));
+  }
+
+  size(): Promise<number> {
+    return this.events.count({});
   }
 
   count(criteria: Criteria): Promise<number> {

@@ -13,8 +13,20 @@ export interface Place {
   readonly where: string;
 
   /** At most `limit`, and fewer (none, even) when looking takes long: then `next` tells that there is more. */
-  list(criteria: Criteria, position: string | undefined, limit: number): Promise<PlacePage>;
+  list(
+    criteria: Criteria,
+    position: string | undefined,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<PlacePage>;
 
+  /** All of a few, however long it takes. */
+  find(criteria: Criteria, signal?: AbortSignal): Promise<DeadLetter[]>;
+
+  /** How many rest here, without a look at them: those that an operator holds are not counted. */
+  size(): Promise<number>;
+
+  /** How many the criteria are met by. */
   count(criteria: Criteria, signal?: AbortSignal): Promise<number>;
 
   /** Does to all that are there now what the sweep is for, until it is cancelled. */

@@ -18,11 +18,15 @@ export async function listQueue<Found>(
   position: QueuePosition,
   limit: number,
   pick: (letter: QueuedDeadLetter) => Found | undefined,
+  signal?: AbortSignal,
 ): Promise<QueuePage<Found>> {
-  const deadline = performance.now() + LONGEST_LOOK;
+  // Begins behind the position: a page that ended on the way there would be of no use.
+  let deadline = Infinity;
   let page: Array<{ found: Found; mark: string; index: number }> = [];
   let index = 0;
   for (;;) {
+    signal?.throwIfAborted();
+    if (!position.mayBeAhead(index)) deadline = Math.min(deadline, performance.now() + LONGEST_LOOK);
     const letters = await hold.next(windowFor(limit - page.length, position, index));
     if (letters.length === 0) return { found: page.map(({ found }) => found), next: undefined };
     for (const letter of letters) {

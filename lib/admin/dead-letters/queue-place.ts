@@ -1,6 +1,7 @@
 import type { DeadLetterHold, DeadLetterQueues, QueuedDeadLetter } from '../../broker/dead-letters.js';
 import type { ParkingStore } from '../../store/parking-store.js';
 import { isWhole, meets, type Criteria } from './criteria.js';
+import type { DeadLetter } from './dead-letter.js';
 import type { DeadLetterReader } from './dead-letter-reader.js';
 import type { Place, PlacePage } from './place.js';
 import { listQueue } from './queue-list.js';
@@ -20,31 +21,38 @@ export class QueuePlace implements Place {
     private readonly reader: DeadLetterReader,
   ) {}
 
-  async list(criteria: Criteria, position: string | undefined, limit: number): Promise<PlacePage> {
+  async list(
+    criteria: Criteria,
+    position: string | undefined,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<PlacePage> {
     const from = QueuePosition.of(position);
-    const page = await this.holding(undefined, (hold) =>
-      listQueue(hold, from, limit, (letter) => {
-        const sealed = this.reader.ofMessage(this.where, letter);
-        return meets(criteria, sealed) ? sealed.open() : undefined;
-      }),
-    );
+    const pick = (letter: QueuedDeadLetter) => this.opened(criteria, letter);
+    const page = await this.holding(signal, (hold) => listQueue(hold, from, limit, pick, signal));
     return { letters: page?.found ?? [], next: page?.next?.toString() };
   }
 
-  async count(criteria: Criteria, signal?: AbortSignal): Promise<number> {
-    const all = (await this.queues.count(this.where)) ?? 0;
-    if (isWhole(criteria) || all === 0) return all;
-    const count = await this.holding(signal, async (hold) => {
-      let [found, looked] = [0, 0];
-      while (looked < all && !signal?.aborted) {
-        const letters = await hold.next(all - looked);
-        if (letters.length === 0) break;
-        looked += letters.length;
-        found += letters.filter((letter) => this.wants(criteria, letter)).length;
-      }
-      return found;
+  async find(criteria: Criteria, signal?: AbortSignal): Promise<DeadLetter[]> {
+    const found: DeadLetter[] = [];
+    await this.lookThrough(signal, (letter) => {
+      const opened = this.opened(criteria, letter);
+      if (opened) found.push(opened);
     });
-    return count ?? 0;
+    return found;
+  }
+
+  async size(): Promise<number> {
+    return (await this.queues.count(this.where)) ?? 0;
+  }
+
+  async count(criteria: Criteria, signal?: AbortSignal): Promise<number> {
+    if (isWhole(criteria)) return (await this.holding(signal, () => this.size())) ?? 0;
+    let count = 0;
+    await this.lookThrough(signal, (letter) => {
+      if (this.wants(criteria, letter)) count++;
+    });
+    return count;
   }
 
   async sweep(criteria: Criteria, sweep: Sweep): Promise<void> {
@@ -59,7 +67,7 @@ export class QueuePlace implements Place {
       {
         where: this.where,
         oneHome: this.where !== this.queues.unclaimed,
-        count: async () => (await this.queues.count(this.where)) ?? 0,
+        count: () => this.size(),
         wants: (letter) => this.wants(criteria, letter),
         giveUp: (letters) => this.goOn(letters.map((letter) => this.reader.identityOf(letter))),
       },
@@ -73,6 +81,27 @@ export class QueuePlace implements Place {
    */
   private async goOn(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.queues.remind(await this.parking.skipEvents(this.where, ids));
+  }
+
+  /** At all that are there as it begins, once: those that come meanwhile are endless. */
+  private async lookThrough(
+    signal: AbortSignal | undefined,
+    visit: (letter: QueuedDeadLetter) => void,
+  ): Promise<void> {
+    await this.holding(signal, async (hold) => {
+      for (let left = await this.size(); left > 0;) {
+        signal?.throwIfAborted();
+        const letters = await hold.next(left);
+        if (letters.length === 0) return;
+        letters.forEach(visit);
+        left -= letters.length;
+      }
+    });
+  }
+
+  private opened(criteria: Criteria, letter: QueuedDeadLetter): DeadLetter | undefined {
+    const sealed = this.reader.ofMessage(this.where, letter);
+    return meets(criteria, sealed) ? sealed.open() : undefined;
   }
 
   private wants(criteria: Criteria, letter: QueuedDeadLetter): boolean {

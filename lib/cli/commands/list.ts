@@ -32,7 +32,7 @@ export function addList(program: Command, { io }: Run): void {
     .action((flags: ListFlags) =>
       withOutbox(flags, io, async ({ deadLetters }) => {
         const { limit, cursor } = flags;
-        const page = { limit, ...(cursor !== undefined && { cursor }) };
+        const page = { limit, signal: io.signal, ...(cursor !== undefined && { cursor }) };
         const { letters, next } = await deadLetters.list({ ...filterFrom(flags), ...page });
         answer(io, flags, { letters: letters.map(asJson), next: next ?? null }, () => {
           if (letters.length === 0 && next === undefined) return 'There are no dead letters like that.';

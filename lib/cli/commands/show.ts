@@ -27,7 +27,10 @@ export function addShow(program: Command, run: Run): void {
     .action((id: string, flags: ShowFlags) =>
       withOutbox(flags, io, async ({ deadLetters }) => {
         const { where } = flags;
-        const letters = await deadLetters.get(id, where === undefined ? {} : { where });
+        const letters = await deadLetters.get(id, {
+          signal: io.signal,
+          ...(where !== undefined && { where }),
+        });
         if (letters.length === 0) run.exitCode = EXIT.bad;
         answer(io, flags, { letters: letters.map(asJson) }, () =>
           letters.length === 0
