@@ -53,7 +53,4 @@ export interface DeadLetterQueues {
    * two minutes.
    */
   remind(keys: ReadonlyArray<{ readonly consumer: string; readonly key: string }>): Promise<void>;
-
-  /** Deletes all that is there, unseen. Resolves to how many. */
-  purge(where: string, signal?: AbortSignal): Promise<number>;
 }

@@ -17,12 +17,23 @@ export async function withApplication<T>(
 ): Promise<T> {
   // The application reads its options from the process's environment, whoever starts it.
   process.env['OUTBOX_IDLE'] = 'true';
-  const module = await moduleNamed(reference);
-  const app = await boot(module, reference, io);
+  const app = await toStderrOnly(async () => boot(await moduleNamed(reference), reference, io));
   try {
     return await work(app);
   } finally {
-    await app.close();
+    await toStderrOnly(() => app.close());
+  }
+}
+
+/** Answers have stdout for themselves, whatever the application prints. */
+async function toStderrOnly<T>(work: () => Promise<T>): Promise<T> {
+  const { stdout, stderr } = process;
+  const { write } = stdout;
+  stdout.write = stderr.write.bind(stderr);
+  try {
+    return await work();
+  } finally {
+    stdout.write = write;
   }
 }
 
@@ -85,7 +96,7 @@ async function boot(module: Type, reference: string, io: Io): Promise<INestAppli
   }
 }
 
-/** Answers have stdout for themselves; and of why it does not start we tell ourselves. */
+/** Of why it does not start we tell ourselves. */
 function toStderr(io: Io): LoggerService {
   const nothing = () => undefined;
   const tell = io.env['OUTBOX_DEBUG'] ? (message: unknown) => io.err(`${String(message)}\n`) : nothing;

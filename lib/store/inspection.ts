@@ -86,6 +86,8 @@ export interface RecentType {
   /** `null` for the module's exchange. */
   readonly exchange: string | null;
   readonly count: number;
+  /** One of them waits, or was emitted within the last day. */
+  readonly isCurrent: boolean;
   /** Published within the last day, and no queue was bound for them. */
   readonly returned: number;
   readonly lastReturnedAt: Date | null;
@@ -102,6 +104,8 @@ export interface StoreInspection {
   readonly table: string;
   /** By the database's clock: milliseconds since 1970. */
   now(): Promise<number>;
+  /** Why nothing can be written to it: it is a standby, or its sessions are read-only. */
+  readOnly(): Promise<'standby' | 'setting' | null>;
   schema(): Promise<SchemaState>;
   relays(): Promise<SeenRelay[]>;
   /** `undefined` when nothing is due. */

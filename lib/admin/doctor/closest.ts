@@ -1,11 +1,33 @@
-/** Of all types, one that the pattern was probably meant to match: it begins alike, or differs by a slip of the pen. */
-export function closest(pattern: string, types: readonly string[]): string | undefined {
-  const [first = ''] = pattern.split('.');
-  const begins = types.filter((type) => type.split('.')[0] === first && !/[*#]/.test(first));
-  const near = types.filter((type) => distance(pattern, type) <= 2);
-  const candidates = [...new Set([...near, ...begins])];
-  return candidates.sort((one, other) => distance(pattern, one) - distance(pattern, other))[0];
+import { matchesPattern } from '../../event/pattern.js';
+
+/** Of all types, the one that is most like a pattern which matches none of them. */
+export interface Likeness {
+  readonly type: string;
+  /** The pattern was probably meant to match it. Otherwise it merely begins alike, as events of one subject do. */
+  readonly isSlip: boolean;
 }
+
+export function closest(pattern: string, types: readonly string[]): Likeness | undefined {
+  const [first = ''] = pattern.split('.');
+  const slips = types.filter((type) => isSlip(pattern, type));
+  const begins = types.filter((type) => type.split('.')[0] === first && !/[*#]/.test(first));
+  const nearest = (one: string, other: string) => distance(pattern, one) - distance(pattern, other);
+  const [type] = (slips.length > 0 ? slips : begins).toSorted(nearest);
+  return type === undefined ? undefined : { type, isSlip: slips.length > 0 };
+}
+
+/** So many letters of a type, and one may be wrong; and how many may be at most. */
+const LETTERS_PER_SLIP = 4;
+const MOST_SLIPS = 2;
+
+/** A letter wrong, or more words or fewer than a "*" stands for. Versions of one type are no slips of each other. */
+function isSlip(pattern: string, type: string): boolean {
+  if (pattern.includes('*') && matchesPattern(pattern.replaceAll('*', '#'), type)) return true;
+  if (withoutNumbers(pattern) === withoutNumbers(type)) return false;
+  return distance(pattern, type) <= Math.min(MOST_SLIPS, Math.floor(type.length / LETTERS_PER_SLIP));
+}
+
+const withoutNumbers = (text: string) => text.replace(/\d+/g, '0');
 
 /** Letters to be added, left out or changed (Levenshtein). */
 function distance(one: string, other: string): number {

@@ -19,6 +19,7 @@ import {
   type CheckResult,
   type Diagnosis,
   type Finding,
+  type Found,
   type Look,
 } from './diagnosis.js';
 import { Facts, type DoctorParts } from './facts.js';
@@ -62,7 +63,9 @@ class Round {
       this.make('broker', brokerCheck),
     ]);
     const schema = database && (await this.make('schema', schemaCheck));
-    const noTables = database ? 'there are no tables of this version' : 'the database does not answer';
+    const noTables = database
+      ? 'there are no tables of this version'
+      : 'the database does not answer, or is read-only';
     const noBroker = 'RabbitMQ does not answer';
     await Promise.all([
       this.make('transactions', transactionsCheck, !database && noTables),
@@ -114,8 +117,8 @@ class Round {
 async function databaseCheck({ parts }: Facts): Promise<Look> {
   try {
     await parts.ready?.();
-    await parts.store.now();
-    return { findings: [] };
+    const why = await parts.store.readOnly();
+    return { findings: why === null ? [] : [readOnly(why)] };
   } catch (error) {
     const { message, errors } = error as Error & { errors?: Error[] };
     const reason = message || errors?.map((one) => one.message).join('; ');
@@ -132,6 +135,16 @@ async function databaseCheck({ parts }: Facts): Promise<Look> {
   }
 }
 
+const readOnly = (why: 'standby' | 'setting'): Found =>
+  problem(
+    'database-read-only',
+    `${why === 'standby' ? 'This server is a standby, perhaps since a failover' : 'Sessions of this database or user are read-only (default_transaction_read_only)'}: nothing can be emitted, published, or handled with an inbox. No attempt is spent, and nothing is lost.`,
+    why === 'standby'
+      ? 'Point the data source at the primary; or promote this server, if it is to be that: SELECT pg_promote().'
+      : 'Somebody has set it on purpose, most often for want of disk space. When that is over: ALTER DATABASE or ALTER ROLE … RESET default_transaction_read_only, or correct postgresql.conf; then restart what is connected.',
+    { why },
+  );
+
 /** The database and the broker themselves are the first to be asked, and say most. */
 function unanswered(name: CheckName, timeout: number): Look {
   const whom = name === 'broker' ? 'RabbitMQ' : 'The database';
@@ -142,7 +155,7 @@ function unanswered(name: CheckName, timeout: number): Look {
   const cure =
     name === 'broker'
       ? 'See whether that machine is overloaded or cut off (rabbitmq-diagnostics check_running), and what stands between.'
-      : 'See whether the database is overloaded, out of connections or cut off, and what it waits for (pg_stat_activity); give --timeout more if it is merely slow.';
+      : 'See whether the database is overloaded, out of connections or cut off, and what it waits for (pg_stat_activity), or RabbitMQ (rabbitmq-diagnostics check_running); give --timeout more if they are merely slow.';
   return { findings: [problem(`${name}-unanswered`, cause, cure, { timeout })] };
 }
 

@@ -1,5 +1,5 @@
 import type { MissingRight, RightsNeeded } from '../inspection.js';
-import { deadLetterExchange, retryName } from './names.js';
+import { deadLetterExchange, retryName, returnExchange } from './names.js';
 
 /** What a process uses, as far as its queues outlive it. */
 export function rightsNeeded(exchange: string, { relays, requests }: RightsNeeded): MissingRight[] {
@@ -8,6 +8,8 @@ export function rightsNeeded(exchange: string, { relays, requests }: RightsNeede
   const exchanges = new Set([
     ...(relays ? [exchange] : []),
     ...(consumes ? [deadLetterExchange(exchange)] : []),
+    // Reminders of what is parked are sent by the way that retries come back.
+    ...(shared.some(({ singleActive }) => singleActive) ? [returnExchange(exchange)] : []),
     ...shared.flatMap(({ delays }) => delays.map((delay) => retryName(exchange, delay))),
   ]);
   const read = new Set(shared.map(({ queue }) => queue));

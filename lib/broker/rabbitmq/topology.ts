@@ -1,6 +1,6 @@
 import type { Channel } from 'amqplib';
 import { PartitionsChangedError } from '../../errors/partitions-changed.error.js';
-import { TopologyMismatchError, type TopologyMismatch } from '../../errors/topology-mismatch.error.js';
+import { TopologyMismatchError } from '../../errors/topology-mismatch.error.js';
 import { TopologyMissingError } from '../../errors/topology-missing.error.js';
 import type { SubscriptionRequest } from '../subscriber.js';
 import { closeChannel } from './close-channel.js';
@@ -23,6 +23,9 @@ import type { TopologyReport } from '../topology-report.js';
 export interface TopologySettings extends PlanSettings {
   readonly mode: 'assert' | 'check' | 'none';
 }
+
+/** How many exchanges and queues are looked at beside each other: each takes several answers of the broker. */
+const LOOKS_AT_ONCE = 8;
 
 /**
  * Exchanges and queues, declared (`assert`), looked for (`check`) or trusted (`none`). Everything happens on throw-away
@@ -65,32 +68,43 @@ export class RabbitTopology {
 
   /** Compares, and changes nothing: what is not there is not declared, and what is there cannot be declared otherwise. */
   async inspect({ exchanges, queues, foreign }: Topology): Promise<TopologyReport> {
-    const report = {
-      missing: [] as string[],
-      mismatches: [] as TopologyMismatch[],
-      uncompared: [] as string[],
+    const looks = [
+      ...foreign.map((name) => () => this.lookFor('exchange', name, {})),
+      ...exchanges.map((one) => () => this.lookFor('exchange', one.name, { exchanges: [one] })),
+      ...queues.map((one) => () => this.lookFor('queue', one.name, { queues: [one] })),
+    ];
+    const seen: Array<Partial<TopologyReport>> = [];
+    while (looks.length > 0)
+      seen.push(...(await Promise.all(looks.splice(0, LOOKS_AT_ONCE).map((begin) => begin()))));
+    return {
+      missing: seen.flatMap(({ missing = [] }) => missing),
+      mismatches: seen.flatMap(({ mismatches = [] }) => mismatches),
+      uncompared: seen.flatMap(({ uncompared = [] }) => uncompared),
     };
-    const look = async (kind: 'exchange' | 'queue', name: string, one: Partial<Topology>) => {
-      const thing = `${kind} "${name}"`;
-      const found = await this.exists(kind, name);
-      if (!found) report.missing.push(thing);
-      else
-        await this.compare({ ...NOTHING, ...one }).catch((error: unknown) => {
-          if (error instanceof TopologyMismatchError) report.mismatches.push(error.mismatch);
-          else if (isRefusal(error)) report.uncompared.push(thing);
-          else throw error;
-        });
-    };
-    for (const name of foreign) await look('exchange', name, {});
-    for (const exchange of exchanges) await look('exchange', exchange.name, { exchanges: [exchange] });
-    for (const queue of queues) await look('queue', queue.name, { queues: [queue] });
-    return report;
   }
 
   /** @throws when there is no such queue */
   async lookAt(queue: string): Promise<{ messages: number; consumers: number }> {
     const found = await this.onChannel((channel) => channel.checkQueue(queue));
     return { messages: found.messageCount, consumers: found.consumerCount };
+  }
+
+  /** What is the matter with it, if anything is. */
+  private async lookFor(
+    kind: 'exchange' | 'queue',
+    name: string,
+    one: Partial<Topology>,
+  ): Promise<Partial<TopologyReport>> {
+    const thing = `${kind} "${name}"`;
+    if (!(await this.exists(kind, name))) return { missing: [thing] };
+    try {
+      await this.compare({ ...NOTHING, ...one });
+      return {};
+    } catch (error) {
+      if (error instanceof TopologyMismatchError) return { mismatches: [error.mismatch] };
+      if (isRefusal(error)) return { uncompared: [thing] };
+      throw error;
+    }
   }
 
   private compare(one: Topology): Promise<void> {

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import type { Diagnosis, Finding } from '../../admin/doctor/diagnosis.js';
 import type { OutboxDoctor } from '../../admin/doctor/doctor.js';
 import type { DoctorOptions } from '../../admin/doctor/thresholds.js';
-import { getOutboxDoctorToken } from '../../outbox.tokens.js';
+import { DEFAULT_OUTBOX, getOutboxDoctorToken } from '../../outbox.tokens.js';
+import { settledWithin } from '../../policy/deadline.js';
+import { durationText } from '../../policy/duration.js';
 import { appOption, withOutboxName } from '../application-options.js';
 import { withPart } from '../application.js';
 import { withBroker, type OutboxFlags } from '../broker-options.js';
@@ -13,6 +15,9 @@ import { answer, plainLine } from '../output.js';
 import type { Run } from '../run.js';
 import { withJson, type JsonFlag } from '../storage-options.js';
 import { UsageError } from '../usage-error.js';
+
+/** How long the application may take to start, be examined and stop, in milliseconds. */
+const MOST_WITH_APP = 60_000;
 
 interface DoctorFlags extends OutboxFlags, DoctorOptions, JsonFlag {
   readonly app?: string;
@@ -58,19 +63,29 @@ export function addDoctor(program: Command, run: Run): void {
     });
 }
 
-function diagnose(flags: DoctorFlags, { io }: Run): Promise<Diagnosis> {
+async function diagnose(flags: DoctorFlags, { io }: Run): Promise<Diagnosis> {
   const { maxLag, maxTransaction, maxClockDifference, maxDeadRows, timeout, watch } = flags;
   const options = { maxLag, maxTransaction, maxClockDifference, maxDeadRows, timeout, watch };
   const ask = (doctor: OutboxDoctor) => doctor.diagnose(options as DoctorOptions);
   const { app, outbox } = flags;
-  if (app === undefined) return withDoctor(flags, io, ask);
+  if (app === undefined) {
+    if (outbox !== DEFAULT_OUTBOX)
+      throw new UsageError('Which outbox --outbox names only the application knows: give --app, too.');
+    return withDoctor(flags, io, ask);
+  }
   const given = WHERE.filter((name) => flags[name] !== undefined);
   if (given.length > 0)
     throw new UsageError(
       'With --app the application knows where its database and RabbitMQ are; leave out -d, --database-url, --schema, ' +
         '--table, --inbox-table, --rabbitmq-url and --exchange.',
     );
-  return withPart<OutboxDoctor, Diagnosis>({ app, outbox }, getOutboxDoctorToken, io, ask);
+  const asking = withPart<OutboxDoctor, Diagnosis>({ app, outbox }, getOutboxDoctorToken, io, ask);
+  if (!(await settledWithin(asking, MOST_WITH_APP)))
+    throw new Error(
+      `The application of ${app} has not started, answered and stopped within ${durationText(MOST_WITH_APP)}. ` +
+        'Without --app the doctor needs but the database and RabbitMQ.',
+    );
+  return asking;
 }
 
 const WHERE = [

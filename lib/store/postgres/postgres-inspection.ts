@@ -40,6 +40,14 @@ export class PostgresInspection implements StoreInspection {
     return row.now;
   }
 
+  async readOnly(): Promise<'standby' | 'setting' | null> {
+    const [row] = await this.dataSource.query<[{ standby: boolean; setting: boolean }]>(
+      `SELECT pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only')::boolean AS setting`,
+    );
+    if (row.standby) return 'standby';
+    return row.setting ? 'setting' : null;
+  }
+
   async schema(): Promise<SchemaState> {
     const found = await schemaVersion(this.dataSource.manager, this.tableNames);
     return { found, needed: versionOf(migrations) };

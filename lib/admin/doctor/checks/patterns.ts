@@ -37,18 +37,18 @@ async function patternsOn(exchange: string, facts: Facts): Promise<Pattern[]> {
 function unmatched({ pattern, queue, handlers }: Pattern, types: readonly string[]): Found {
   const like = closest(pattern, types);
   const who = handlers.length > 0 ? handlers.join(', ') : `the handler of queue "${queue}"`;
-  const details = { pattern, queue, handlers, closest: like ?? null };
-  if (like === undefined)
+  const details = { pattern, queue, handlers, closest: like?.type ?? null };
+  if (!like?.isSlip)
     return notice(
       'pattern-unmatched',
-      `No event of this outbox matches "${pattern}", which ${who} is for.`,
+      `No event of this outbox matches "${pattern}", which ${who} is for.${like ? ` The nearest that is emitted is "${like.type}".` : ''}`,
       'Nothing, if events come from another service, or seldom. Else compare it with the types that are emitted.',
       details,
     );
   return problem(
     'pattern-unmatched',
-    `No event matches "${pattern}", which ${who} is for; but "${like}" is emitted. The handler never runs.`,
-    `If it is a slip, write @OnEvent('${like}'). A "*" is exactly one word, a "#" any number of them.`,
+    `No event matches "${pattern}", which ${who} is for; but "${like.type}" is emitted. The handler never runs.`,
+    `If it is a slip, write @OnEvent('${like.type}'). A "*" is exactly one word, a "#" any number of them.`,
     details,
   );
 }

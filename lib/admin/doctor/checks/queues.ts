@@ -8,11 +8,14 @@ export async function queuesCheck(facts: Facts): Promise<Look> {
   const queues = await facts.queues();
   const used = queues.filter(({ own, alive }) => own || alive.length > 0);
   const findings: Found[] = [];
-  const reports: TopologyReport[] = [];
+  const reports: Report[] = [];
   for (const same of groups(used)) {
     const [first] = same as [KnownQueue, ...KnownQueue[]];
     const requests = same.flatMap((queue) => queue.requests);
-    reports.push(await facts.parts.broker.compare(first.plan, requests));
+    reports.push({
+      ...(await facts.parts.broker.compare(first.plan, requests)),
+      isDeclared: first.topology === 'assert',
+    });
   }
   const ownNames = new Set(used.flatMap(({ requests }) => requests.map(({ queue }) => `queue "${queue}"`)));
   const missing = [...new Set(reports.flatMap((report) => report.missing))];
@@ -35,7 +38,7 @@ export async function queuesCheck(facts: Facts): Promise<Look> {
 function groups(queues: readonly KnownQueue[]): KnownQueue[][] {
   const alike = new Map<string, KnownQueue[]>();
   for (const queue of queues) {
-    const key = JSON.stringify(queue.plan);
+    const key = JSON.stringify([queue.plan, queue.topology]);
     alike.set(key, [...(alike.get(key) ?? []), queue]);
   }
   return [...alike.values()];
@@ -53,12 +56,19 @@ const absent = (thing: string): Found =>
     { thing },
   );
 
-function differing(reports: readonly TopologyReport[]): Found[] {
-  const mismatches = reports.flatMap((report) => report.mismatches);
-  const distinct = new Map(mismatches.map((mismatch) => [mismatch.name, mismatch]));
-  return [...distinct.values()].map((mismatch) => {
+/** Of processes that declare what they need, or of some that take it as it was provided. */
+type Report = TopologyReport & { readonly isDeclared: boolean };
+
+/** What is provided may differ on purpose; a process that declares it does not start. */
+function differing(reports: readonly Report[]): Found[] {
+  const mismatches = reports.flatMap((report) =>
+    report.mismatches.map((mismatch) => ({ mismatch, isDeclared: report.isDeclared })),
+  );
+  const distinct = new Map(mismatches.map((one) => [one.mismatch.name, one]));
+  return [...distinct.values()].map(({ mismatch, isDeclared }) => {
     const { kind, name, argument, declared, actual } = mismatch;
-    return problem(
+    const level = isDeclared ? problem : notice;
+    return level(
       `${kind}-mismatch`,
       `The ${kind} "${name}" has ${argument} = ${actual}, and the application would declare it with ${declared}: an option was changed, or somebody else has declared it.`,
       `Set the option back; or let the ${kind} run empty, delete it (rabbitmqctl delete_${kind} ${name}), and restart the application, which declares it anew.`,
@@ -125,7 +135,10 @@ async function exchangesOfEvents(facts: Facts, missing: readonly string[]): Prom
   const { broker, application } = facts.parts;
   // Without the database, which another check tells of, there is still our own exchange to look for.
   const types = await facts.recentTypes().catch(() => []);
-  const names = new Set([application.plan.exchange, ...types.flatMap(({ exchange }) => exchange ?? [])]);
+  const names = new Set([
+    application.plan.exchange,
+    ...types.flatMap(({ exchange, isCurrent }) => (isCurrent && exchange) || []),
+  ]);
   const absentOnes: Found[] = [];
   for (const name of names) {
     const thing = `exchange "${name}"`;

@@ -12,7 +12,7 @@ export async function relaysCheck(facts: Facts): Promise<Look> {
   const silent = relays.filter((relay) => !alive.includes(relay));
   const { here } = facts.parts;
   const findings = [
-    ...silent.flatMap((relay) => silentRelay(relay, here, alive.length > 0)),
+    ...silent.flatMap((relay) => silentRelay(relay, here, alive)),
     ...(alive.length === 0 ? [noRelay(silent)] : []),
     ...alive.flatMap((relay) => troubles(relay)),
     ...pauses(alive),
@@ -47,8 +47,10 @@ function noRelay(silent: readonly SeenRelay[]): Found {
 }
 
 /** Whether it is frozen or was killed shows where it runs, or by its connection. */
-function silentRelay(relay: SeenRelay, { host, isRunning }: Here, othersRun: boolean): Found[] {
-  const exists = relay.host === host ? isRunning(relay.pid) : relay.seated;
+function silentRelay(relay: SeenRelay, { host, isRunning }: Here, alive: readonly SeenRelay[]): Found[] {
+  // In containers, who comes after it has its name and its number.
+  const hasSuccessor = alive.some((other) => other.host === relay.host && other.pid === relay.pid);
+  const exists = !hasSuccessor && (relay.host === host ? isRunning(relay.pid) : relay.seated);
   const since = `The relay ${nameOf(relay)}, has not been heard of for ${ago(relay.silence)}`;
   if (exists)
     return [
@@ -60,7 +62,7 @@ function silentRelay(relay: SeenRelay, { host, isRunning }: Here, othersRun: boo
         detailsOf(relay),
       ),
     ];
-  if (!othersRun) return [];
+  if (alive.length === 0) return [];
   return [
     notice(
       'relay-gone',

@@ -1,19 +1,26 @@
 import { durationText } from '../../../policy/duration.js';
-import type { TableState } from '../../../store/inspection.js';
+import type { HorizonHolder, TableState } from '../../../store/inspection.js';
 import { problem, type Found, type Look } from '../diagnosis.js';
 import type { Facts } from '../facts.js';
+
+/** A busy table gathers many dead rows between two rounds of autovacuum; so long after the last it should have come; in ms. */
+const OVERDUE = 300_000;
+/** Of what has no age, so many transactions are a while. */
+const MANY = 10_000;
 
 export async function vacuumCheck(facts: Facts): Promise<Look> {
   const { maxDeadRows, maxTransaction } = facts.thresholds;
   const tables = await facts.parts.store.tables();
   const switchedOff = tables.filter(({ autovacuum }) => autovacuum !== 'on');
-  const behind = tables.filter(
-    (table) => !switchedOff.includes(table) && table.deadRows > maxDeadRows && !table.running,
+  const full = tables.filter((table) => !switchedOff.includes(table) && table.deadRows > maxDeadRows);
+  const { holders } = full.length > 0 ? await facts.horizon() : { holders: [] };
+  const holder = holders.find(({ age, transactions }) =>
+    age === null ? transactions > MANY : age > maxTransaction,
   );
-  const held =
-    behind.length > 0 &&
-    (await facts.horizon()).holders.some(({ age }) => age !== null && age > maxTransaction);
-  return { findings: [...switchedOff.map(off), ...behind.map((table) => lagging(table, held))] };
+  const behind = full.filter(
+    ({ running, sinceVacuum }) => holder || (!running && (sinceVacuum === null || sinceVacuum > OVERDUE)),
+  );
+  return { findings: [...switchedOff.map(off), ...behind.map((table) => lagging(table, holder))] };
 }
 
 const off = (table: TableState): Found =>
@@ -26,7 +33,7 @@ const off = (table: TableState): Found =>
     { ...table },
   );
 
-function lagging(table: TableState, held: boolean): Found {
+function lagging(table: TableState, holder: HorizonHolder | undefined): Found {
   const { sinceVacuum } = table;
   const since =
     sinceVacuum === null
@@ -34,10 +41,22 @@ function lagging(table: TableState, held: boolean): Found {
       : `was vacuumed ${durationText(Math.round(sinceVacuum))} ago`;
   return problem(
     'autovacuum-behind',
-    `Table "${table.table}" has ${table.deadRows} dead rows that autovacuum has not removed; it ${since}.${held ? ' A transaction that has long been open holds it up: see there.' : ''}`,
-    held
-      ? `End that transaction, then VACUUM "${table.table}";`
+    `Table "${table.table}" has ${table.deadRows} dead rows that autovacuum has not removed; it ${since}.${holder ? ` ${holding(holder)} holds it up.` : ''}`,
+    holder
+      ? `${RELEASE[holder.kind]}, then VACUUM "${table.table}";`
       : `VACUUM "${table.table}"; now. For good: more autovacuum_max_workers, or less autovacuum_vacuum_cost_delay.`,
     { ...table },
   );
 }
+
+const holding = ({ kind, pid, name, transactions }: HorizonHolder): string =>
+  kind === 'session'
+    ? `A transaction that session ${pid} has long had open`
+    : `The ${kind} "${name}", ${transactions} transactions behind,`;
+
+const RELEASE: Record<HorizonHolder['kind'], string> = {
+  session: 'End that transaction',
+  'prepared transaction': 'Commit or roll back that transaction',
+  'replication slot': 'Bring back the consumer of that slot, or drop it',
+  standby: 'End the query on that standby',
+};

@@ -52,18 +52,6 @@ export class RabbitDeadLetterQueues implements DeadLetterQueues {
     }
   }
 
-  purge(where: string, signal?: AbortSignal): Promise<number> {
-    const { queue } = this.restOf(where);
-    return this.connection.use(async (connection) => {
-      const unlock = await this.locks.take(connection, queue, signal);
-      try {
-        return await onChannel(connection, async (channel) => (await channel.purgeQueue(queue)).messageCount);
-      } finally {
-        await unlock();
-      }
-    });
-  }
-
   async remind(keys: Parameters<DeadLetterQueues['remind']>[0]): Promise<void> {
     if (keys.length === 0) return;
     const { exchange, publishTimeout } = this.settings;
