@@ -93,6 +93,13 @@ describe('the numbers that OpenTelemetry exports', () => {
     expect(await value('outbox.broker.connected', { 'outbox.connection': 'consumer' })).toBe(1);
   });
 
+  test('are 0 before the first delivery, as far as they are of a consumer', async () => {
+    const queue = { 'messaging.destination.name': stage.queue('Orders.handle') };
+    for (const reason of ['rejected', 'exhausted', 'unmatched'])
+      expect(await value('inbox.dead_letters', { ...queue, 'outbox.reason': reason })).toBe(0);
+    expect(await value('inbox.retries', queue)).toBe(0);
+  });
+
   test('have every metric of the list that has a value, with its unit and what it is', async () => {
     await app.emit('order.placed');
     await eventually(async () => (await points('messaging.process.duration')).length > 0);

@@ -246,7 +246,14 @@ export const GAUGES = {
     'inbox.consumer.active',
     '1',
     ['consumer'],
-    '1 while this process consumes the queue, 0 while it has lost it',
+    '1 while this process consumes the queue, 0 while it cannot; missing while it is paused by hand',
+  ),
+  consumerPaused: gauge(
+    'inbox_consumer_paused',
+    'inbox.consumer.paused',
+    '1',
+    ['consumer'],
+    '1 while the queue is paused by hand in this process',
   ),
 } satisfies Record<string, MetricDefinition>;
 

@@ -14,11 +14,13 @@ export interface GaugeSettings {
 }
 
 /** What the lifecycle has told so far. */
-export interface RelayState {
+export interface Told {
   /** Seconds since 1970; 0 if there was none. */
   readonly lastSuccess: number;
   readonly breakerOpen: boolean;
   readonly paused: boolean;
+  /** Queues that are paused by hand. One whose database is away is not: that is trouble. */
+  readonly pausedConsumers: ReadonlySet<string>;
 }
 
 export interface Gauge {
@@ -32,7 +34,7 @@ export interface Gauge {
  */
 export async function readGauges(
   outbox: ObservedOutbox,
-  state: RelayState,
+  told: Told,
   settings: GaugeSettings,
 ): Promise<Gauge[]> {
   const [stats, deadLetters] = await Promise.all([
@@ -41,9 +43,9 @@ export async function readGauges(
   ]);
   return [
     ...(stats ? tableGauges(stats, outbox.lanes) : []),
-    ...(outbox.relays ? relayGauges(state, stats) : []),
+    ...(outbox.relays ? relayGauges(told, stats) : []),
     ...linkGauges(outbox),
-    consumerGauge(outbox),
+    ...consumerGauges(outbox, told),
     ...(deadLetters ? [deadLetterGauge(deadLetters)] : []),
   ];
 }
@@ -76,10 +78,7 @@ function tableGauges({ pending, due, retrying, dead, lag, owners }: RelayStats, 
 const byState = (definition: MetricDefinition, counts: Readonly<Record<string, number>>): Gauge =>
   gauge(definition, ...Object.entries(counts).map(([state, count]): Value => [count, { state }]));
 
-function relayGauges(
-  { lastSuccess, breakerOpen, paused }: RelayState,
-  stats: RelayStats | undefined,
-): Gauge[] {
+function relayGauges({ lastSuccess, breakerOpen, paused }: Told, stats: RelayStats | undefined): Gauge[] {
   return [
     ...(stats ? [gauge(GAUGES.inFlight, [stats.inFlight])] : []),
     ...(lastSuccess > 0 ? [gauge(GAUGES.lastSuccess, [lastSuccess])] : []),
@@ -98,8 +97,17 @@ function linkGauges({ links }: ObservedOutbox): Gauge[] {
   ];
 }
 
-const consumerGauge = ({ consumers }: ObservedOutbox): Gauge =>
-  gauge(GAUGES.consuming, ...consumers.map(({ queue, consuming }) => value(consuming, { consumer: queue })));
+/** One that is paused is meant not to consume: as a 0 it would look like one that is lost. */
+function consumerGauges({ consumers }: ObservedOutbox, { pausedConsumers }: Told): Gauge[] {
+  const meant = consumers.filter(({ queue }) => !pausedConsumers.has(queue));
+  return [
+    gauge(GAUGES.consuming, ...meant.map(({ queue, consuming }) => value(consuming, { consumer: queue }))),
+    gauge(
+      GAUGES.consumerPaused,
+      ...consumers.map(({ queue }) => value(pausedConsumers.has(queue), { consumer: queue })),
+    ),
+  ];
+}
 
 const deadLetterGauge = (counts: ReadonlyMap<string, number>): Gauge =>
   gauge(GAUGES.deadLetters, ...[...counts].map(([consumer, count]): Value => [count, { consumer }]));

@@ -5,8 +5,8 @@ import type { MetricsSettings } from './outbox-metrics.js';
 
 export interface MetricsOptions {
   /**
-   * Event types that are told apart, or how many of them; all others count as `other`. Every type is a time series for
-   * each process. Default 100: the first 100 that come.
+   * Event types that are told apart, or how many of them; all others count as `other`. Every type is six time series
+   * for each process. Default 100: the first 100 that come.
    */
   types?: readonly string[] | number;
   /**

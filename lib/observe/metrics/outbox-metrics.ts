@@ -1,5 +1,12 @@
 import type { EventRef, LifecycleMessage, LifecycleName } from '../../lifecycle/messages.js';
 import type { ObservedOutbox } from '../observed-outbox.js';
+import {
+  beginConsumer,
+  beginType,
+  beginWithoutLabels,
+  type Counters,
+  type HandlingOutcome,
+} from './beginnings.js';
 import { COUNTERS, HISTOGRAMS, type MetricDefinition } from './definitions.js';
 import { EventTypes } from './event-types.js';
 import { readGauges, type Gauge, type GaugeSettings } from './gauges.js';
@@ -20,8 +27,13 @@ export interface Reading {
 /** Counts what the lifecycle tells of one outbox. Whoever exports the numbers reads them when asked to. */
 export class OutboxMetrics {
   readonly histograms = each(HISTOGRAMS, (definition) => new Histogram(definition));
-  private readonly counters = each(COUNTERS, (definition) => new Counter(definition));
-  private readonly state = { lastSuccess: 0, breakerOpen: false, paused: false };
+  private readonly counters: Counters = each(COUNTERS, (definition) => new Counter(definition));
+  private readonly told = {
+    lastSuccess: 0,
+    breakerOpen: false,
+    paused: false,
+    pausedConsumers: new Set<string>(),
+  };
   private readonly types: EventTypes;
   private readonly stops: Array<() => void> = [];
 
@@ -29,20 +41,19 @@ export class OutboxMetrics {
     readonly outbox: ObservedOutbox,
     private readonly settings: MetricsSettings,
   ) {
-    this.types = new EventTypes(settings.types);
-    // A counter that is not there yet hides its first increase from rate(): those without labels begin at 0.
-    for (const counter of Object.values(this.counters))
-      if (counter.definition.labels.length === 0) counter.add(0);
+    beginWithoutLabels(this.counters);
+    this.types = new EventTypes(settings.types, (type) => beginType(this.counters, type, outbox));
     this.followEmits();
     this.followRelay();
     this.followConsumers();
   }
 
   async read(): Promise<Reading> {
+    for (const { queue } of this.outbox.consumers) beginConsumer(this.counters, queue);
     return {
       counters: Object.values(this.counters),
       histograms: Object.values(this.histograms),
-      gauges: await readGauges(this.outbox, this.state, this.settings),
+      gauges: await readGauges(this.outbox, this.told, this.settings),
     };
   }
 
@@ -62,14 +73,14 @@ export class OutboxMetrics {
   }
 
   private followRelay(): void {
-    const { counters, histograms, state } = this;
+    const { counters, histograms, told } = this;
     this.on('published', ({ events }) => {
       const now = Date.now();
       this.countTypes(counters.published, events);
       // By the database's clock and ours, which may differ: no event was published before it was emitted.
       for (const { occurredAt } of events)
         histograms.publishLag.record(Math.max(0, now - occurredAt) / 1_000);
-      state.lastSuccess = now / 1_000;
+      told.lastSuccess = now / 1_000;
     });
     this.on('unroutable', ({ events }) => this.countTypes(counters.unroutable, events));
     this.on('publish-failed', ({ events }) => {
@@ -87,15 +98,15 @@ export class OutboxMetrics {
     this.on('pruned', ({ count }) => counters.pruned.add(count));
     this.on('breaker-opened', () => {
       counters.breakerOpened.add(1);
-      state.breakerOpen = true;
+      told.breakerOpen = true;
     });
-    this.on('breaker-closed', () => void (state.breakerOpen = false));
-    this.on('relay-paused', () => void (state.paused = true));
-    this.on('relay-resumed', () => void (state.paused = false));
+    this.on('breaker-closed', () => void (told.breakerOpen = false));
+    this.on('relay-paused', () => void (told.paused = true));
+    this.on('relay-resumed', () => void (told.paused = false));
   }
 
   private followConsumers(): void {
-    const { counters } = this;
+    const { counters, told } = this;
     this.on('received', ({ queue }) => counters.received.add(1, queue));
     this.on('handled', (event) => this.settled(event, 'handled'));
     this.on('aborted', (event) => this.settled(event, 'aborted'));
@@ -111,9 +122,11 @@ export class OutboxMetrics {
       counters.processed.add(1, queue, 'duplicate');
       counters.duplicates.add(1, queue);
     });
+    this.on('consumer-paused', ({ queue }) => told.pausedConsumers.add(queue));
+    this.on('consumer-resumed', ({ queue }) => told.pausedConsumers.delete(queue));
   }
 
-  private settled({ queue, duration }: { queue: string; duration: number }, outcome: string): void {
+  private settled({ queue, duration }: { queue: string; duration: number }, outcome: HandlingOutcome): void {
     this.counters.processed.add(1, queue, outcome);
     this.histograms.handlerDuration.record(duration / 1_000, queue);
   }
