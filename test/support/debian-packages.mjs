@@ -90,7 +90,7 @@ async function packagesToFetch(options, { package: top, isPart = () => false }) 
   const dependencies = await dependencyGraph(options, top);
   const wanted = new Set();
   const isWanted = async (name) =>
-    name === top || isPart(name) || (name.startsWith('lib') && !(await isInstalled(name)));
+    name === top || isPart(name) || (isLibrary(name) && !(await isInstalled(name)));
   const visit = async (name) => {
     if (wanted.has(name) || !(await isWanted(name))) return;
     wanted.add(name);
@@ -99,6 +99,9 @@ async function packagesToFetch(options, { package: top, isPart = () => false }) 
   await visit(top);
   return [...wanted];
 }
+
+/** Those of `libjs-…` are for browsers. */
+const isLibrary = (name) => /^lib(?!js-)/.test(name);
 
 async function isInstalled(name) {
   const status = await exec('dpkg-query', ['-W', '-f', '${db:Status-Status}', name]).catch(() => undefined);
