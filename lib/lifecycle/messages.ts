@@ -51,7 +51,7 @@ export interface DeadLetterAction {
   /** `'publishing'` for dead rows of the outbox, or the queue of the handler they died at. */
   readonly where: string;
   readonly count: number;
-  /** Ids of the events; empty when all of a queue went at once, unseen. */
+  /** Ids of the events. */
   readonly ids: readonly string[];
 }
 

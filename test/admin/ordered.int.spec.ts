@@ -84,3 +84,14 @@ test('what waits behind one goes ahead when it is purged, and nothing else', asy
   await eventually(() => ledger.handled.length === 2);
   expect(handled()).toEqual(waiting);
 });
+
+test('keys whose dead letters were deleted by hand go on when the rest is purged', async () => {
+  const { dead, waiting } = await parked(['a', 'b']);
+  const channel = await playground.channel();
+  await channel.purgeQueue(`${where}.dlq`);
+  await channel.close();
+  expect(await letters.purge(dead)).toMatchObject({ done: 0 });
+  expect(await letters.purge({ where })).toMatchObject({ done: 0, problems: [] });
+  await eventually(() => ledger.handled.length === 2);
+  expect(handled().sort()).toEqual([...waiting].sort());
+});

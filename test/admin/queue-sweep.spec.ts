@@ -64,21 +64,26 @@ async function swept({
       release: () => Promise.resolve(),
     };
   };
-  const holding = async (work: (hold: DeadLetterHold) => Promise<void>) => {
+  const holding = async <T>(work: (hold: DeadLetterHold) => Promise<T>) => {
     beforeHold(holds.length + 1);
-    if (queue.length === 0) return;
+    if (queue.length === 0) return undefined;
     const before = performance.now();
-    await work(holdOf());
+    const result = await work(holdOf());
     holds.push(performance.now() - before);
+    return result;
   };
   const toSweep: QueueToSweep = {
     where: 'shop.Invoicing.invoice',
     oneHome,
     count: () => Promise.resolve(queue.length),
     wants: ({ message }) => wants(message.id),
-    giveUp: () => Promise.resolve(),
+    keys: {
+      met: () => undefined,
+      giveUp: () => Promise.resolve(),
+      afterwards: () => Promise.resolve(),
+    },
   };
-  const sweep = new Sweep(action, new Throttle(rate), signal, undefined, () => undefined);
+  const sweep = new Sweep(action, new Throttle(rate), { signal }, () => undefined);
   const state: { report?: SweepReport } = {};
   const ended = sweepQueue(holding, toSweep, sweep).then(() => (state.report = sweep.report(false)));
   for (let step = 0; !state.report && step < 50_000; step++) await jest.advanceTimersByTimeAsync(50);

@@ -196,13 +196,13 @@ describe('requeue', () => {
     await stage.letters.requeue(dead as string);
     await eventually(async () => (await stage.states([dead as string]))[0] === 'dead');
     await stage.letters.purge([dead as string, failed as string]);
-    await stage.fail(2, () => 'letter.sent');
+    const others = await stage.fail(2, () => 'letter.sent');
     await stage.letters.purge({ where: stage.queue('archive') });
     expect(told).toEqual([
       ['requeued', 'publishing', 1, [dead]],
       ['purged', 'publishing', 1, [dead]],
       ['purged', stage.queue('archive'), 1, [failed]],
-      ['purged', stage.queue('archive'), 2, []],
+      ['purged', stage.queue('archive'), 2, others],
     ]);
     for (const stop of stops) stop();
   });
@@ -215,6 +215,27 @@ describe('purge', () => {
     expect((await stage.letters.purge({ type: ['order.0', 'letter.read'] })).done).toBe(3);
     expect(idsOf(await stage.all())).toEqual([dead[1], failed[0], failed[2]]);
     expect(await stage.states(dead)).toEqual(['dead']);
+  });
+
+  test('of no more than were seen leaves what has died since', async () => {
+    await stage.die(1);
+    await stage.fail(2, () => 'letter.sent');
+    const { places } = await stage.letters.purge({ all: true }, { dryRun: true });
+    const late = [
+      ...(await stage.die(1)),
+      ...(await stage.fail(2, (index) => (index === 0 ? 'letter.sent' : 'invoice.sent'))),
+    ];
+    expect(await stage.letters.purge({ all: true }, { atMost: places })).toMatchObject({ done: 3, places });
+    const left = (await stage.all()).map(({ where, id }) => [where, id]);
+    expect(left).toEqual([
+      ['publishing', late[0]],
+      [stage.queue('archive'), late[1]],
+      [stage.queue('archive'), late[2]],
+      [stage.queue('invoice'), late[2]],
+    ]);
+    await expect(stage.letters.purge({ all: true }, { atMost: { publishing: -1 } })).rejects.toThrow(
+      'atMost',
+    );
   });
 
   describe('of a row', () => {

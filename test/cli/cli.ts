@@ -12,7 +12,7 @@ export interface Outcome {
 export interface Surroundings {
   env?: Record<string, string>;
   /** What somebody at the terminal answers; without it, nobody is there. */
-  answer?: string;
+  answer?: string | (() => Promise<string>);
   signal?: AbortSignal;
   onError?: (text: string) => void;
 }
@@ -31,7 +31,8 @@ export async function cli(args: readonly string[], surroundings: Surroundings = 
     live: false,
     ask: (question) => {
       stderr += question;
-      return Promise.resolve(surroundings.answer ?? '');
+      const { answer = '' } = surroundings;
+      return typeof answer === 'string' ? Promise.resolve(answer) : answer();
     },
     signal: surroundings.signal ?? new AbortController().signal,
   };

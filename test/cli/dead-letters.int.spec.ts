@@ -233,6 +233,18 @@ describe('outbox purge', () => {
     expect(await stage.all()).toEqual([]);
   });
 
+  test('deletes no more than it named, whatever dies while it waits for an answer', async () => {
+    await stage.fail(2, () => 'letter.sent');
+    let late: string[] = [];
+    const answer = async () => {
+      late = await stage.fail(3, () => 'letter.sent');
+      return 'yes';
+    };
+    const purge = ['purge', '--where', stage.queue('archive'), ...at];
+    expect(await cli(purge, { answer })).toMatchObject({ code: 0, stdout: '2 purged.\n' });
+    expect((await stage.all()).map(({ id }) => id)).toEqual(late);
+  });
+
   test('wants --yes where nobody can be asked', async () => {
     const [id] = await stage.die(1);
     expect(await outbox('purge', id as string)).toMatchObject({

@@ -10,8 +10,9 @@ import { PUBLISHING, type DeadLetter } from './dead-letter.js';
 import type { DeadLetterFilter, DeadLetterTarget } from './dead-letter-filter.js';
 import { DeadLetterReader } from './dead-letter-reader.js';
 import { OutboxPlace } from './outbox-place.js';
+import type { KeysThatWait } from './parked-keys.js';
 import type { Place } from './place.js';
-import { QueuePlace, type KeysThatWait } from './queue-place.js';
+import { QueuePlace } from './queue-place.js';
 import { Sweep, type SweepAction, type SweepOptions, type SweepReport } from './sweep.js';
 import { Throttle } from './throttle.js';
 
@@ -153,11 +154,13 @@ export class DeadLetters {
     target: DeadLetterTarget,
     options: SweepOptions,
   ): Promise<SweepReport> {
-    const { dryRun = false, rate = DEFAULT_RATE, signal, onProgress } = options;
+    const { dryRun = false, rate = DEFAULT_RATE, atMost, signal } = options;
     if (!(rate > 0)) throw new InvalidDeadLetterFilterError('has a "rate" that is not above 0');
+    if (Object.values(atMost ?? {}).some((count) => !Number.isInteger(count) || count < 0))
+      throw new InvalidDeadLetterFilterError('has an "atMost" with what is no integer from 0 on');
     const criteria = criteriaOfTarget(target);
     const name = action === 'requeue' ? 'requeued' : 'purged';
-    const sweep = new Sweep(action, new Throttle(rate), signal, onProgress, (done) => {
+    const sweep = new Sweep(action, new Throttle(rate), options, (done) => {
       if (!dryRun) this.parts.lifecycle.tell(name, done);
     });
     for (const place of await this.places(criteria)) {

@@ -48,7 +48,13 @@ export class OutboxPlace implements Place {
     if (until === undefined) return;
     let looked = 0;
     for (let after: string | undefined; !sweep.cancelled;) {
-      const page = { after, until, limit: Math.min(STEP, sweep.throttle.portion) };
+      const most = Math.min(STEP, sweep.room(PUBLISHING));
+      if (most <= 0) return;
+      const page = {
+        after,
+        until,
+        limit: sweep.action === 'purge' ? most : Math.min(most, sweep.throttle.portion),
+      };
       const refs = await this.step(criteria, page, sweep);
       if (refs.length === 0) return;
       sweep.done(
@@ -65,7 +71,7 @@ export class OutboxPlace implements Place {
     page: Parameters<DeadEvents['requeue']>[1],
     sweep: Sweep,
   ): Promise<DeadEventRef[]> {
-    if (sweep.action === 'purge') return this.events.remove(criteria, { ...page, limit: STEP });
+    if (sweep.action === 'purge') return this.events.remove(criteria, page);
     await sweep.throttle.take(page.limit, sweep.signal);
     if (sweep.cancelled) return [];
     const refs = await this.events.requeue(criteria, page);

@@ -1,16 +1,13 @@
 import type { DeadLetterHold, DeadLetterQueues, QueuedDeadLetter } from '../../broker/dead-letters.js';
-import type { ParkingStore } from '../../store/parking-store.js';
 import { isWhole, meets, type Criteria } from './criteria.js';
 import type { DeadLetter } from './dead-letter.js';
 import type { DeadLetterReader } from './dead-letter-reader.js';
+import { ParkedKeys, type KeysThatWait } from './parked-keys.js';
 import type { Place, PlacePage } from './place.js';
 import { listQueue } from './queue-list.js';
 import { QueuePosition } from './queue-position.js';
 import { sweepQueue } from './queue-sweep.js';
 import type { Sweep } from './sweep.js';
-
-/** Keys of ordered handlers wait for their dead events. */
-export type KeysThatWait = Pick<ParkingStore, 'dead' | 'skipEvents'>;
 
 /** The dead-letter queue of a handler. */
 export class QueuePlace implements Place {
@@ -56,12 +53,7 @@ export class QueuePlace implements Place {
   }
 
   async sweep(criteria: Criteria, sweep: Sweep): Promise<void> {
-    if (sweep.action === 'purge' && isWhole(criteria)) {
-      if (!(await this.queues.count(this.where))) return;
-      await this.goOn(await this.parking.dead(this.where));
-      sweep.done(this.where, [], await this.queues.purge(this.where, sweep.signal));
-      return;
-    }
+    const keys = await this.keysBehind(criteria, sweep);
     await sweepQueue(
       (work) => this.holding(sweep.signal, work),
       {
@@ -69,18 +61,18 @@ export class QueuePlace implements Place {
         oneHome: this.where !== this.queues.unclaimed,
         count: () => this.size(),
         wants: (letter) => this.wants(criteria, letter),
-        giveUp: (letters) => this.goOn(letters.map((letter) => this.reader.identityOf(letter))),
+        keys,
       },
       sweep,
     );
+    await keys.end();
   }
 
-  /**
-   * Keys of an ordered handler wait no more for these. Before their dead letters are deleted: a key whose dead letter is gone
-   * would wait for ever.
-   */
-  private async goOn(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.queues.remind(await this.parking.skipEvents(this.where, ids));
+  /** Who purges all there is means what waits for dead letters that are gone already, too. */
+  private async keysBehind(criteria: Criteria, { action, signal }: Sweep): Promise<ParkedKeys> {
+    const all = action === 'purge' && isWhole(criteria);
+    const dead = all ? await this.parking.dead(this.where) : [];
+    return new ParkedKeys(this.where, this.queues, this.parking, this.reader, dead, signal);
   }
 
   /** At all that are there as it begins, once: those that come meanwhile are endless. */

@@ -12,11 +12,21 @@ export interface QueueToSweep {
   /** How many are there now. */
   count(this: void): Promise<number>;
   wants(this: void, letter: QueuedDeadLetter): boolean;
-  /** These are about to be deleted. */
-  giveUp(this: void, letters: readonly QueuedDeadLetter[]): Promise<void>;
+  readonly keys: KeysBehind;
 }
 
-type Holding = (work: (hold: DeadLetterHold) => Promise<void>) => Promise<unknown>;
+/** What waits behind dead letters wants to know of them. */
+export interface KeysBehind {
+  /** These are there. */
+  met(letters: readonly QueuedDeadLetter[]): void;
+  /** These are about to be deleted. */
+  giveUp(letters: readonly QueuedDeadLetter[]): Promise<void>;
+  /** The sweep is done, and the hold has come as far as it did; `undefined` when there is no queue. */
+  afterwards(hold: DeadLetterHold | undefined): Promise<void>;
+}
+
+/** Resolves to `undefined` when there is no such queue. */
+type Holding = (work: (hold: DeadLetterHold) => Promise<true>) => Promise<true | undefined>;
 
 /** How long a sweep works on the queue at a stretch, and lets others have a look, in milliseconds. */
 const STRETCH = 3_000;
@@ -30,14 +40,12 @@ const WINDOW = 1_000;
 export async function sweepQueue(holding: Holding, queue: QueueToSweep, sweep: Sweep): Promise<void> {
   const through = new Passage(queue, sweep);
   try {
-    while (!through.over) {
-      const before = through.looked;
+    do {
       // A low rate is waited for while others may have a look.
       await sweep.throttle.ready(sweep.signal);
-      await holding((hold) => through.stretch(hold));
-      if (!through.over && through.looked === before) return through.vanished();
+      if (!(await holding((hold) => through.stretch(hold)))) return await through.vanished();
       if (!through.over) await pause(INTERLUDE, sweep.signal);
-    }
+    } while (!through.over);
   } finally {
     if (!through.done) sweep.stoppedBefore(through.untried);
   }
@@ -57,7 +65,7 @@ class Passage {
   ) {}
 
   get done(): boolean {
-    return this.atEnd || this.looked === this.all;
+    return this.atEnd || this.looked === this.all || this.sweep.room(this.queue.where) <= 0;
   }
 
   get over(): boolean {
@@ -68,7 +76,7 @@ class Passage {
     return (this.all ?? 0) - this.looked;
   }
 
-  async stretch(hold: DeadLetterHold): Promise<void> {
+  async stretch(hold: DeadLetterHold): Promise<true> {
     // Now that the queue is ours: what another operator holds is not counted.
     this.all ??= await this.queue.count();
     // Begins behind what was left: a stretch that ended on the way there would lead nowhere.
@@ -76,16 +84,20 @@ class Passage {
     while (!this.over && this.hasTime(end)) {
       const letters = await hold.next(WINDOW);
       this.atEnd = letters.length === 0;
+      this.queue.keys.met(letters);
       const unseen = this.unseen(letters);
       if (unseen.length > 0) end = Math.min(end, performance.now() + STRETCH);
       await this.treat(hold, unseen, end);
     }
+    if (this.done) await this.queue.keys.afterwards(hold);
+    return true;
   }
 
-  /** A stretch met nothing that was new, and no end: there is no queue, or not any more. */
-  vanished(): void {
+  /** There is no queue, or not any more. */
+  async vanished(): Promise<void> {
     if (this.untried > 0)
       this.sweep.problem(this.queue.where, 'The queue went away before all of it was looked at.');
+    await this.queue.keys.afterwards(undefined);
   }
 
   private unseen(letters: readonly QueuedDeadLetter[]): QueuedDeadLetter[] {
@@ -107,7 +119,7 @@ class Passage {
     const size = action === 'purge' ? WINDOW : Math.min(WINDOW, throttle.portion);
     for (let from = 0; from < letters.length && !this.over && this.hasTime(end); from += size) {
       const portion = letters.slice(from, from + size);
-      const wanted = portion.filter(this.queue.wants);
+      const wanted = portion.filter(this.queue.wants).slice(0, this.sweep.room(this.queue.where));
       for (const letter of portion) if (!wanted.includes(letter)) this.left.add(markOf(letter));
       if (wanted.length > 0 && !(await this.act(hold, wanted))) return;
       this.looked += portion.length;
@@ -120,7 +132,7 @@ class Passage {
     const { sweep } = this;
     const { where } = this.queue;
     if (sweep.action === 'purge') {
-      await this.queue.giveUp(letters);
+      await this.queue.keys.giveUp(letters);
       await hold.remove(letters);
       sweep.done(where, idsOf(letters));
       return true;

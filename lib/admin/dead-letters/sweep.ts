@@ -45,6 +45,11 @@ export interface SweepOptions {
   dryRun?: boolean;
   /** Requeued per second at most, so that handlers and relays are not flooded. Default 1000. */
   rate?: number;
+  /**
+   * At most so many in each place, oldest first, and none in a place that is not named: `places` of a dry run's report.
+   * Who has seen and confirmed a number does no more than that, whatever has died since. Default: all there are.
+   */
+  atMost?: Readonly<Record<string, number>>;
   /** Ends it; what has been done stays done, and the report tells of it. */
   signal?: AbortSignal;
   /** Called as it goes on. */
@@ -63,16 +68,25 @@ export class Sweep {
   constructor(
     readonly action: SweepAction,
     readonly throttle: Throttle,
-    readonly signal: AbortSignal | undefined,
-    private readonly onProgress: ((progress: SweepProgress) => void) | undefined,
+    private readonly options: Pick<SweepOptions, 'atMost' | 'signal' | 'onProgress'>,
     private readonly tell: (done: { where: string; count: number; ids: readonly string[] }) => void,
   ) {}
+
+  get signal(): AbortSignal | undefined {
+    return this.options.signal;
+  }
 
   get cancelled(): boolean {
     return this.signal?.aborted ?? false;
   }
 
-  /** These have been requeued or purged. `ids` are empty when they went unseen. */
+  /** How many more may be requeued or purged here. */
+  room(where: string): number {
+    const { atMost } = this.options;
+    return atMost ? (atMost[where] ?? 0) - (this.places.get(where) ?? 0) : Infinity;
+  }
+
+  /** These have been requeued or purged. `ids` are empty in a dry run. */
   done(where: string, ids: readonly string[], count = ids.length): void {
     if (count === 0) return;
     this.places.set(where, (this.places.get(where) ?? 0) + count);
@@ -96,7 +110,7 @@ export class Sweep {
 
   progress(where: string, looked: number, of: number): void {
     const { failed } = this;
-    this.onProgress?.({ where, done: this.total(), failed, looked, of });
+    this.options.onProgress?.({ where, done: this.total(), failed, looked, of });
   }
 
   report(dryRun: boolean): SweepReport {

@@ -49,12 +49,14 @@ export function addPurge(program: Command, run: Run): void {
 
 async function purge(letters: DeadLetters, target: DeadLetterTarget, flags: PurgeFlags, io: Io) {
   const seen = await letters.purge(target, { dryRun: true, signal: io.signal });
-  if (flags.dryRun || seen.done === 0) return seen;
+  if (flags.dryRun || seen.cancelled) return seen;
   const places = Object.entries(seen.places).map(([where, count]) => `${count} of ${where}`);
   const question = `Purge ${seen.done} dead letters (${places.join(', ')})?`;
-  if (!(await confirmed(io, flags, question))) return undefined;
+  // Where there is none, keys may still wait for some that are gone.
+  if (seen.done > 0 && !(await confirmed(io, flags, question))) return undefined;
   const progress = new Progress(io);
   const report = await letters.purge(target, {
+    atMost: seen.places,
     signal: io.signal,
     onProgress: ({ where, done, looked, of }) =>
       progress.tell(`${done} purged; ${where}: ${looked} of ${of} looked at`),
