@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { RabbitDefinitions, TopologyReport } from 'nestjs-rabbitmq-outbox';
+import type { Diagnosis, RabbitDefinitions, TopologyReport } from 'nestjs-rabbitmq-outbox';
 import { openStage, type Stage } from '../consume/stage.js';
 import { outboxOptions } from '../support/outbox-app.js';
-import { spawned, type Outcome } from './cli.js';
+import { cli, spawned, type Outcome } from './cli.js';
 
 const file = fileURLToPath(new URL('fixtures/shop.mjs', import.meta.url));
 
@@ -18,13 +18,16 @@ beforeAll(async () => {
 
 afterAll(() => stage?.close());
 
-function outbox(args: readonly string[], options: object = {}): Promise<Outcome> {
+const outbox = (args: readonly string[], options: object = {}) => ofShop(['topology', ...args], options);
+
+function ofShop(args: readonly string[], options: object = {}, greeting?: string): Promise<Outcome> {
   const { playground } = stage;
   const fixture = {
     database: { url: playground.databaseUrl, schema: playground.name },
     options: outboxOptions(playground, options),
+    greeting,
   };
-  return spawned(['topology', ...args], { OUTBOX_FIXTURE: JSON.stringify(fixture) });
+  return spawned(args, { OUTBOX_FIXTURE: JSON.stringify(fixture) });
 }
 
 const App = ['--app', `${file}#AppModule`];
@@ -108,6 +111,19 @@ async function declareAll(): Promise<void> {
     for (const one of bindings) await channel.bindQueue(one.destination, one.source, one.routing_key);
   });
 }
+
+test('outbox doctor --app knows handlers that never ran, and keeps what the application prints out of its answer', async () => {
+  const { databaseUrl, name } = stage.playground;
+  await cli(['migrate', '--database-url', databaseUrl, '--schema', name]);
+  await declareAll();
+  const asked = ['doctor', ...App, '--json', '--watch', '100ms'];
+  const { code, stdout, stderr } = await ofShop(asked, {}, 'The shop opens.');
+  const { findings } = JSON.parse(stdout) as Diagnosis;
+  const problems = findings.map(({ code: found, details }) => [found, details['queue']]);
+  expect(problems).toContainEqual(['relay-missing', undefined]);
+  expect(problems).toContainEqual(['queue-unconsumed', queue]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'The shop opens.\n' });
+});
 
 test.each<[string, string[], RegExp]>([
   ['no application', [], /required option '--app <file#class>' not specified/],
