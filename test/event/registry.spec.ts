@@ -13,14 +13,25 @@ const { options } = ts.parseJsonConfigFileContent(
   folder,
 );
 
+/** What no test changes is parsed once. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
+function compilerHost(target: string, change: (text: string) => string): ts.CompilerHost {
+  const host = ts.createCompilerHost(options);
+  const parse = host.getSourceFile.bind(host);
+  host.getSourceFile = (name, languageVersion) => {
+    if (path.resolve(name) === target)
+      return ts.createSourceFile(name, change(readFileSync(target, 'utf8')), languageVersion);
+    if (!parsed.has(name)) parsed.set(name, parse(name, languageVersion));
+    return parsed.get(name);
+  };
+  return host;
+}
+
 /** Lines, from 1, that the compiler complains of in a file of test/types, and what it says. */
 function complaints(file: string, change = (text: string) => text): Map<number, string> {
   const target = path.join(folder, file);
-  const host = ts.createCompilerHost(options);
-  const readFile = host.readFile.bind(host);
-  host.readFile = (name) =>
-    path.resolve(name) === target ? change(readFileSync(target, 'utf8')) : readFile(name);
-  const program = ts.createProgram([target], options, host);
+  const program = ts.createProgram([target], options, compilerHost(target, change));
   const found = [
     ...program.getSemanticDiagnostics(program.getSourceFile(target)),
     ...program.getSyntacticDiagnostics(program.getSourceFile(target)),
