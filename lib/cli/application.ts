@@ -28,7 +28,7 @@ export async function withApplication<T>(
 /** Answers have stdout for themselves, whatever the application prints. */
 async function toStderrOnly<T>(work: () => Promise<T>): Promise<T> {
   const { stdout, stderr } = process;
-  const { write } = stdout;
+  const write = stdout.write.bind(stdout);
   stdout.write = stderr.write.bind(stderr);
   try {
     return await work();

@@ -171,6 +171,8 @@ export interface StoreStats {
   readonly lag: number;
   /** The number at which the counts stop. */
   readonly countedUpTo: number;
+  /** Nothing can be written: the server is a standby, or sessions are read-only by its settings. */
+  readonly readOnly: boolean;
   /** The relays of all processes, in the order they came. */
   readonly owners: readonly SeenRelay[];
 }

@@ -76,9 +76,11 @@ describe('GET /health', () => {
   async function start(
     health: OutboxHealthOptions = {},
     options: Partial<OutboxOptions> = {},
+    dataSource: NonNullable<Parameters<typeof startApp>[1]>['dataSource'] = {},
   ): Promise<TestApp> {
     app = await startApp(playground, {
       options,
+      dataSource,
       imports: [
         TerminusModule.forRoot({ logger: false }),
         OutboxHealthModule.forRoot({ cache: 0, ...health }),
@@ -96,6 +98,19 @@ describe('GET /health', () => {
     const body = (await response.json()) as { status: string; details: { outbox: Answer['outbox'] } };
     return { code: response.status, status: body.status, outbox: body.details.outbox };
   }
+
+  test('answers 503 when the database is read-only, as a standby is after a failover', async () => {
+    await (await start()).close();
+    await start({}, {}, { extra: { options: '-c default_transaction_read_only=on' } });
+    expect(await ask()).toMatchObject({
+      code: 503,
+      outbox: {
+        status: 'down',
+        reasons: ['the database is read-only: nothing can be emitted'],
+        database: 'down',
+      },
+    });
+  });
 
   test('answers 200 "ok" when all is well', async () => {
     await start();

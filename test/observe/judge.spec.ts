@@ -3,7 +3,7 @@ import { judge, type Observation } from '../../lib/observe/health/judge.js';
 import type { RelayStats } from '../../lib/relay/relay-stats.js';
 
 const stats = (values: Partial<RelayStats> = {}): Observation['stats'] => ({
-  value: { lag: 0, dead: 0, countedUpTo: 10_000, ...values } as RelayStats,
+  value: { lag: 0, dead: 0, countedUpTo: 10_000, readOnly: false, ...values } as RelayStats,
 });
 const WELL: Observation = {
   stats: stats(),
@@ -22,6 +22,14 @@ describe('the health of an outbox', () => {
       broker: { publisher: 'connected', consumer: 'connected' },
       lag: 60_000,
       dead: 2,
+    });
+  });
+
+  test('is down when the database is read-only, as after a failover', () => {
+    expect(judged({ stats: stats({ readOnly: true }) })).toMatchObject({
+      status: 'down',
+      reasons: ['the database is read-only: nothing can be emitted'],
+      database: 'down',
     });
   });
 

@@ -145,6 +145,7 @@ describe('OutboxRelay', () => {
       dead: 0,
       lag: 0,
       countedUpTo: 10_000,
+      readOnly: false,
       inFlight: 0,
       counts: { claimed: 0, published: 0, returned: 0, rescheduled: 0, dead: 0, unknown: 0 },
       rates: { published: 0, failed: 0 },

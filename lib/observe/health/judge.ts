@@ -33,7 +33,7 @@ export interface HealthReport {
 }
 
 /**
- * A database that does not answer is `down`: nothing can be emitted. Everything else is `degraded`, for the application
+ * A database that does not answer, or is read-only, is `down`: nothing can be emitted. Everything else is `degraded`, for the application
  * can go on: without the broker too, that is what the outbox is for.
  */
 export function judge({ stats, links, consumers }: Observation, thresholds: Thresholds): HealthReport {
@@ -43,7 +43,11 @@ export function judge({ stats, links, consumers }: Observation, thresholds: Thre
     const reasons = [`the database does not answer: ${stats.error.message}`, ...troubles];
     return { status: 'down', reasons, database: 'down', broker };
   }
-  const { lag, dead } = stats.value;
+  const { lag, dead, readOnly } = stats.value;
+  if (readOnly) {
+    const reasons = ['the database is read-only: nothing can be emitted', ...troubles];
+    return { status: 'down', reasons, database: 'down', broker, lag: Math.round(lag), dead };
+  }
   const reasons = [...troubles, ...tableTroubles(stats.value, thresholds)];
   const status = reasons.length > 0 ? 'degraded' : 'up';
   return { status, reasons, database: 'up', broker, lag: Math.round(lag), dead };

@@ -21,6 +21,7 @@ export function statsContract({
         dead: 0,
         lag: 0,
         countedUpTo: 100,
+        readOnly: false,
         owners: [],
       });
     });

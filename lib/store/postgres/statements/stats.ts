@@ -12,6 +12,7 @@ export interface StatsRow {
   readonly retrying: number;
   readonly dead: number;
   readonly lag: number;
+  readonly readOnly: boolean;
   readonly owners: ReadonlyArray<{
     readonly service: string;
     readonly host: string;
@@ -39,6 +40,7 @@ export function stats({ outbox, relays }: Tables, limit: number): string {
     (SELECT created_at FROM ${outbox} WHERE seq = ready.first),
     delayed.first
   )) * 1000, 0)::float8 AS lag,
+  pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean AS "readOnly",
   (SELECT coalesce(json_agg(o), '[]') FROM (${owners(relays, outbox)}) o) AS owners
 FROM (SELECT count(*), min(seq) AS first FROM (
     SELECT seq FROM ${outbox} WHERE ${READY} ORDER BY seq LIMIT ${limit}
