@@ -85,6 +85,16 @@ describe.each(['quorum', 'classic'])('dead letters on %s queues', (type) => {
     expect(await drainIds(dlq(), kept.length)).toEqual(kept);
   });
 
+  test('are there for the next one, all of them, as soon as they are released', async () => {
+    const count = 20_000;
+    await bury(1, count);
+    const queues = operator();
+    const held = await hold(queues);
+    expect(await all(held)).toHaveLength(count);
+    await held.release();
+    expect(await queues.count(handler())).toBe(count);
+  });
+
   test('of any size come in windows that fit into memory', async () => {
     for (let number = 1; number <= 120; number++)
       channel().sendToQueue(dlq(), Buffer.alloc(1_000_000, number), { messageId: `m${number}` });

@@ -45,7 +45,9 @@ export class RabbitDeadLetterQueues implements DeadLetterQueues {
       const unlock = await this.locks.take(connection, rest.queue, signal);
       const publisher = new OperatorPublisher(connection, this.settings.publishTimeout);
       const homes = new Homes((kind, name) => exists(connection, kind, name));
-      return new RabbitDeadLetterHold(connection, rest, homes, publisher, () => unlock().finally(release));
+      const count = async () => (await messageCount(connection, rest.queue)) ?? 0;
+      const letGo = () => unlock().finally(release);
+      return new RabbitDeadLetterHold(connection, rest, homes, publisher, count, letGo);
     } catch (error) {
       release();
       throw error;

@@ -23,6 +23,8 @@ const WINDOW_BYTES = 32 * 1024 * 1024;
 const MOST_MESSAGES = 2_000;
 /** While nothing is known of their size. */
 const FIRST_MESSAGES = 100;
+/** Milliseconds in which no more of them come back: somebody else has taken the others. */
+const LONGEST_RETURN = 3_000;
 
 export class RabbitDeadLetterHold implements DeadLetterHold {
   /** Oldest first: closed in this order, quorum queues have their messages back in the old one. */
@@ -30,12 +32,16 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
   /** The channel of each message that was taken last. */
   private readonly taken = new Map<unknown, HeldChannel>();
   private most = FIRST_MESSAGES;
+  /** How many are taken, and neither requeued nor removed. */
+  private held = 0;
 
   constructor(
     private readonly connection: RabbitConnection,
     private readonly rest: Rest,
     private readonly homes: Homes,
     private readonly publisher: OperatorPublisher,
+    /** How many rest there that nobody holds. */
+    private readonly count: () => Promise<number>,
     private readonly letGo: () => Promise<void>,
   ) {}
 
@@ -63,7 +69,10 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async remove(letters: readonly QueuedDeadLetter[]): Promise<void> {
-    for (const { message } of letters) this.taken.get(message.raw)?.ack(message.raw as ConsumeMessage);
+    for (const { message } of letters) {
+      this.taken.get(message.raw)?.ack(message.raw as ConsumeMessage);
+      this.held--;
+    }
   }
 
   async release(): Promise<void> {
@@ -72,7 +81,22 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
     // If the channel is lost, so is everything that it held.
     if (last?.unsure) await last.flush(this.rest.queue).catch(() => undefined);
     for (const channel of this.channels) await channel.close();
+    await this.returned().catch(() => undefined);
     await this.letGo();
+  }
+
+  /**
+   * Resolves when what was held is on the queue again. A quorum queue has it some time after the channel has been closed (200,000
+   * of them seconds later), and until then whoever comes next would find nothing there.
+   */
+  private async returned(): Promise<void> {
+    let most = -1;
+    for (let since = performance.now(); performance.now() - since < LONGEST_RETURN;) {
+      const count = await this.count();
+      if (count >= this.held) return;
+      if (count > most) [most, since] = [count, performance.now()];
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   private async requeueCopy(letter: QueuedDeadLetter): Promise<PublishRequest> {
@@ -82,6 +106,7 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
 
   private takenOn(channel: HeldChannel, messages: readonly ConsumeMessage[]): QueuedDeadLetter[] {
     for (const message of messages) this.taken.set(message, channel);
+    this.held += messages.length;
     return messages.map(readDeadLetter);
   }
 
