@@ -86,14 +86,14 @@ test('each page goes on for its time behind where the last one ended, however lo
     const queue = Array.from({ length: 10_000 }, (_, index) => letter(`m${index}`));
     let walked = 0;
     const hold = () => {
-      const { next, ...rest } = holdOf(queue, 1_000);
+      const quick = holdOf(queue, 1_000);
       // A second for each window.
-      const slow = (limit: number) => {
+      const next = (limit: number) => {
         jest.advanceTimersByTime(1_000);
         walked++;
-        return next(limit);
+        return quick.next(limit);
       };
-      return { ...rest, next: slow } as DeadLetterHold;
+      return { next } as DeadLetterHold;
     };
     let pages = 0;
     for (let position: QueuePosition | undefined = QueuePosition.start; position; pages++)
