@@ -101,7 +101,7 @@ export class Feeder {
     const { key, after, limit } = wanted;
     const read = await this.reader.readKey(key, after, limit);
     if (era !== this.era) return this.readInVain(read);
-    this.stream.addOfKey(key, this.ours(read), read.length < limit);
+    this.stream.addOfKey(key, after, this.ours(read), read.length < limit);
     // That there is no more of a key says nothing of others.
     return read.length || undefined;
   }

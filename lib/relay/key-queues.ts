@@ -84,12 +84,18 @@ export class KeyQueues {
     return undefined;
   }
 
-  /** What was read of a key, in order, `all` if there is no more. Yields the one that goes now. */
-  filled(key: string, entries: readonly Entry[], all: boolean): Entry | undefined {
+  /** Whether a key still waits for what is behind `after`: since that was asked for it may have failed, or been given up. */
+  waitsFor(key: string, after: number): boolean {
     const queue = this.queues.get(key);
-    if (!queue || queue.failed) return undefined;
+    return queue !== undefined && !queue.failed && queue.more === after;
+  }
+
+  /** What was read of a key that waits for it, in order, and behind what there may be more. Yields the one that goes now. */
+  filled(key: string, entries: readonly Entry[], more: number | undefined): Entry | undefined {
+    const queue = this.queues.get(key);
+    if (!queue) return undefined;
     this.hungry.delete(key);
-    queue.more = all ? undefined : (entries.at(-1)?.event.seq ?? queue.more);
+    queue.more = more;
     for (const entry of entries) insert(queue.behind, entry);
     const next = queue.front ? undefined : queue.behind.shift();
     queue.front ??= next;

@@ -87,10 +87,14 @@ export class Stream {
     this.pumpSoon();
   }
 
-  /** Takes in what was read of a key; `all`: there is no more of it. */
-  addOfKey(key: string, events: readonly PendingEvent[], all: boolean): void {
+  /**
+   * Takes in what was read of a key behind `after`; `all`: there is no more of it. What the key does not wait for any more
+   * stays in the table: remembered here, without a place in its queue, it would never leave.
+   */
+  addOfKey(key: string, after: number, events: readonly PendingEvent[], all: boolean): void {
+    if (!this.keys.waitsFor(key, after)) return;
     const entries = events.map((event) => this.remember(event)).filter((entry) => entry !== undefined);
-    const next = this.keys.filled(key, entries, all);
+    const next = this.keys.filled(key, entries, all ? undefined : (events.at(-1)?.seq ?? after));
     if (next) this.ready.push(next);
     this.pumpSoon();
   }

@@ -70,6 +70,40 @@ describe('events of one key', () => {
     expect(publisher.published.indexOf('1001')).toBeLessThan(200);
   });
 
+  test('that are read while one before them is refused wait in the table for it, like all others', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const all = Array.from({ length: 150 }, (_, index) => index + 1);
+    const read = gate<void>();
+    let isReading = false;
+    let refused: string | undefined;
+    store.add(...all);
+    const openReader = store.openReader.bind(store);
+    store.openReader = () => {
+      const reader = openReader();
+      const readKey = reader.readKey.bind(reader);
+      return Object.assign(reader, {
+        readKey: async (...which: Parameters<typeof readKey>) => {
+          const found = await readKey(...which);
+          isReading = true;
+          await read.opened;
+          return found;
+        },
+      });
+    };
+    publisher.answer = async (events) => {
+      await quiet();
+      if (!isReading || refused !== undefined) return events.map(() => CONFIRMED);
+      refused = events[0]?.id;
+      setTimeout(() => read.open(), 20);
+      return events.map(() => REFUSED);
+    };
+    start(store, publisher, { batchSize: 200, pollInterval: 20 });
+    await until(() => publisher.published.length === all.length + 1);
+    const again = all.flatMap((id) => (String(id) === refused ? [refused, refused] : [String(id)]));
+    expect(publisher.published).toEqual(again);
+  });
+
   test('that are read when it is their turn leave turns to those of others, of which nobody tells', async () => {
     const store = new FakeStore();
     const publisher = new FakePublisher();
