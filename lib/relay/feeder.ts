@@ -45,7 +45,7 @@ export class Feeder {
       const { era, stream } = this;
       this.isExhausted = false;
       const { wanted } = stream;
-      if (wanted) return this.feedKey(wanted, era);
+      if (wanted) return this.feedKey(wanted, era, pass);
       this.rescanNowAndThen();
       const read = await this.reader.read(this.sizer.size, this.lanes);
       if (read.length > 0) this.sizer.learn(read);
@@ -97,11 +97,18 @@ export class Feeder {
     if (events.length > 0) this.rewind();
   }
 
-  private async feedKey(wanted: NonNullable<Stream['wanted']>, era: number): Promise<number | undefined> {
+  private async feedKey(
+    wanted: NonNullable<Stream['wanted']>,
+    era: number,
+    pass?: Pass,
+  ): Promise<number | undefined> {
     const { key, after, limit } = wanted;
     const read = await this.reader.readKey(key, after, limit);
     if (era !== this.era) return this.readInVain(read);
-    this.stream.addOfKey(key, after, this.ours(read), read.length < limit);
+    const ours = this.ours(read);
+    // A key whose lane was given away is done with here: whoever has it now reads the rest.
+    const all = read.length < limit || ours.length < read.length;
+    this.stream.addOfKey(key, after, ours, all, pass);
     // That there is no more of a key says nothing of others.
     return read.length || undefined;
   }

@@ -10,6 +10,8 @@ export interface LaneKeeperHooks {
   release(lanes: LaneSet): void;
   /** Whether nothing of theirs is on its way or unrecorded any more. */
   isClear(lanes: LaneSet): boolean;
+  /** The lanes have turned out to be ours still, after a while in which nobody knew. */
+  proven(): void;
   /** All lanes are gone, without warning. */
   lost(lanes: readonly number[], error: Error): void;
   /** What is told about this relay. */
@@ -157,7 +159,10 @@ export class LaneKeeper {
   private async census(seat: RelaySeat): Promise<RelayCensus> {
     const asked = performance.now();
     const census = await seat.census();
-    if (this.seat === seat) this.provenAt = asked;
+    if (this.seat !== seat) return census;
+    const wasProven = this.isProven;
+    this.provenAt = asked;
+    if (!wasProven && this.isProven) this.hooks.proven();
     return census;
   }
 

@@ -78,6 +78,7 @@ export class OutboxRelay {
       release: (lanes) => this.lanesGiven(lanes),
       isClear: (lanes) => this.pipeline.isClear(lanes),
       lost: (lanes, error) => this.lanesLost(lanes, error),
+      proven: () => this.provenAgain(),
       report: () => this.report(),
     });
     this.attendance = new Attendance(this.keeper, {
@@ -163,7 +164,7 @@ export class OutboxRelay {
         const counts = await pass.ended;
         total = addCounts(total, counts);
         if (pass.error) throw pass.error;
-        if (counts.claimed === 0 && this.pipeline.size === 0) return total;
+        if (counts.claimed === 0 && this.pipeline.size === 0 && !this.pipeline.hasMore) return total;
         await this.pipeline.quiet();
       }
     });
@@ -326,6 +327,12 @@ export class OutboxRelay {
     this.pipeline.restart();
     this.troubled(error);
     this.attendance.lookNow();
+  }
+
+  /** What could not be sent while nobody knew whether the lanes were still ours may leave. */
+  private provenAgain(): void {
+    this.pipeline.pump();
+    this.room.ring();
   }
 
   private readyChanged(): void {

@@ -91,9 +91,10 @@ export class Stream {
    * Takes in what was read of a key behind `after`; `all`: there is no more of it. What the key does not wait for any more
    * stays in the table: remembered here, without a place in its queue, it would never leave.
    */
-  addOfKey(key: string, after: number, events: readonly PendingEvent[], all: boolean): void {
+  addOfKey(key: string, after: number, events: readonly PendingEvent[], all: boolean, pass?: Pass): void {
     if (!this.keys.waitsFor(key, after)) return;
-    const entries = events.map((event) => this.remember(event)).filter((entry) => entry !== undefined);
+    const entries = events.map((event) => this.remember(event, pass)).filter((entry) => entry !== undefined);
+    for (const entry of entries) entry.pass?.entered();
     const next = this.keys.filled(key, entries, all ? undefined : (events.at(-1)?.seq ?? after));
     if (next) this.ready.push(next);
     this.pumpSoon();
@@ -120,7 +121,7 @@ export class Stream {
   /** The event has failed: nothing of its key may pass until that is on record. */
   failed(entry: Entry): void {
     const { key } = entry.event;
-    if (key !== null) for (const waited of this.keys.failed(key, entry)) this.forget(waited);
+    if (key !== null) for (const waited of this.keys.failed(key, entry)) this.leaveInTable(waited);
   }
 
   /** The failure is on record; `goesOn`: its key need not wait for it. */

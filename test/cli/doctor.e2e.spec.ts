@@ -70,6 +70,12 @@ describe('the doctor finds, and tells the cure of', () => {
   test('a relay that is frozen', async () => {
     await healthy();
     const child = await relay();
+    // Until then it enters itself into the table twice: standing by, and with a share of the keys.
+    await eventually(async () => {
+      const sql = `SELECT lanes FROM ${playground.name}.outbox_relay WHERE pid = $1`;
+      const [entry, ...more] = await playground.sql<{ lanes: number }>(sql, [child.pid]);
+      return entry !== undefined && entry.lanes > 0 && more.length === 0;
+    });
     child.kill('SIGSTOP');
     await playground.sql(
       `UPDATE ${playground.name}.outbox_relay SET seen_at = now() - interval '1 minute' WHERE pid = $1`,

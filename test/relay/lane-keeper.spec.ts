@@ -14,6 +14,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 function sit(idleTimeout = 60_000) {
   const said: string[] = [];
   let told = 0;
+  let proven = 0;
   let census: RelayCensus = { shares: [0], free: all };
   let lose: (error: Error) => void = () => undefined;
   let isClear = true;
@@ -32,12 +33,14 @@ function sit(idleTimeout = 60_000) {
     release: (lanes: LaneSet) => said.push(`released ${lanes.size}`),
     isClear: () => isClear,
     lost: (lanes) => said.push(`lost ${lanes.length}`),
+    proven: () => void proven++,
     report: () => ({}),
   });
   return {
     keeper,
     said,
     told: () => told,
+    proven: () => proven,
     others: (shares: number[], free: number[] = []) => (census = { shares, free }),
     busy: (yes: boolean) => (isClear = !yes),
     countWhen: (when: Promise<void>) => void (counted = when),
@@ -124,4 +127,15 @@ test('counts that time from its question, not from the answer, which may have wa
   countWhen(pause(120));
   await keeper.sit();
   expect(keeper.isProven).toBe(false);
+});
+
+test('says when the lanes have turned out to be ours still, after a while in which nobody knew', async () => {
+  const { keeper, proven } = sit(40);
+  await keeper.sit();
+  await keeper.sit();
+  expect(proven()).toBe(1);
+  await pause(50);
+  expect(keeper.isProven).toBe(false);
+  await keeper.sit();
+  expect([keeper.isProven, proven()]).toEqual([true, 2]);
 });

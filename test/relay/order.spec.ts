@@ -119,6 +119,31 @@ describe('events of one key', () => {
   });
 });
 
+describe('drain()', () => {
+  test('ends although an event was refused that others of its key waited for, and publishes them behind it', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    let isFirst = true;
+    publisher.answer = (events) => {
+      const outcome = isFirst ? REFUSED : CONFIRMED;
+      isFirst = false;
+      return Promise.resolve(events.map(() => outcome));
+    };
+    store.add(1, 2, 3);
+    relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, batchSize: 10 }, undefined, SILENT);
+    expect(await relay.drain()).toMatchObject({ published: 3, rescheduled: 1 });
+    expect(publisher.published).toEqual(['1', '1', '2', '3']);
+  });
+
+  test('tells of all events of a key of which a few at a time are in memory', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    store.add(...Array.from({ length: 500 }, (_, index) => index + 1));
+    relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, batchSize: 100 }, undefined, SILENT);
+    expect(await relay.drain()).toMatchObject({ claimed: 500, published: 500 });
+  });
+});
+
 describe('a relay whose broker goes and comes back', () => {
   test('begins again with what was on its way, also if more is read before it knows', async () => {
     const store = new FakeStore();
