@@ -59,12 +59,21 @@ export class RelayConnections {
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
+  /**
+   * A connection that the server ends in the very answer that opens it has nobody yet who listens to it, and its error would
+   * end the process. Whoever gets it learns of its end by the first thing that is asked of it.
+   */
+  private neverUnheard(): void {
+    const { master } = this.dataSource.driver as unknown as { master: NodeJS.EventEmitter };
+    master.on('connect', (client: NodeJS.EventEmitter) => client.on('error', () => undefined));
+  }
+
   /** A failed attempt is forgotten, so that the next call tries again. */
   private async open(): Promise<void> {
     // A straggler must not bring to life again what a shutdown has ended: the process could not end.
     if (this.closed) throw new Error('The outbox has been closed.');
     if (this.dataSource.isInitialized) return;
-    this.opening ??= this.dataSource.initialize();
+    this.opening ??= this.dataSource.initialize().then(() => this.neverUnheard());
     try {
       await this.opening;
     } finally {
