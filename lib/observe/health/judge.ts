@@ -33,8 +33,8 @@ export interface HealthReport {
 }
 
 /**
- * A database that does not answer, or is read-only, is `down`: nothing can be emitted. Everything else is `degraded`, for the application
- * can go on: without the broker too, that is what the outbox is for.
+ * A database that does not answer, or is read-only, is `down`: nothing can be emitted. Everything else is `degraded`, for
+ * the application can go on: without the broker too, that is what the outbox is for.
  */
 export function judge({ stats, links, consumers }: Observation, thresholds: Thresholds): HealthReport {
   const broker = Object.fromEntries(Object.entries(links).filter(([, state]) => state !== 'unused'));

@@ -81,6 +81,7 @@ export class RabbitDeadLetterHold implements DeadLetterHold {
     // If the channel is lost, so is everything that it held.
     if (last?.unsure) await last.flush(this.rest.queue).catch(() => undefined);
     for (const channel of this.channels) await channel.close();
+    // Where the broker cannot be asked any more there is nobody to wait for.
     await this.returned().catch(() => undefined);
     await this.letGo();
   }
