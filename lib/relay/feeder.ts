@@ -16,7 +16,7 @@ export class Feeder {
   private readonly atEndOfRead: Array<() => void> = [];
   /** What was read in an earlier era must not be published: what came before it was given up, or lanes were not ours, meanwhile. */
   private era = 0;
-  private firstMissed = Number.POSITIVE_INFINITY;
+  private missedBehind = Number.POSITIVE_INFINITY;
   private lastScan = performance.now();
   private scans = 0;
   /** Whether the last read has found all there was: reading again is in vain until something happens. */
@@ -56,9 +56,9 @@ export class Feeder {
     });
   }
 
-  /** An event from memory, of unknown fate, is to be read again. */
-  missed(seq: number): void {
-    this.firstMissed = Math.min(this.firstMissed, seq - 1);
+  /** Something behind `position` that was in memory, or known to be in the table, is to be read again. */
+  missed(position: number): void {
+    this.missedBehind = Math.min(this.missedBehind, position);
   }
 
   /** Begins anew: with what was given up, and with what was read and never sent. */
@@ -86,14 +86,14 @@ export class Feeder {
 
   /** To where nothing before is left in the table that is neither in memory nor held back there. */
   private rewind(): void {
-    const floor = Math.min(this.firstMissed, this.stream.floor(this.reader.covered));
-    this.firstMissed = Number.POSITIVE_INFINITY;
+    const floor = Math.min(this.missedBehind, this.stream.floor(this.reader.covered));
+    this.missedBehind = Number.POSITIVE_INFINITY;
     this.reader.rewind(floor);
   }
 
   /** What was read in another era is not published; but the reader may believe that it was. */
   private readInVain(events: readonly PendingEvent[]): undefined {
-    for (const { seq } of events) this.missed(seq);
+    for (const { seq } of events) this.missed(seq - 1);
     if (events.length > 0) this.rewind();
   }
 

@@ -12,10 +12,18 @@ interface KeyQueue {
   front: Entry | undefined;
   /** In order. */
   behind: Entry[];
-  /** Behind this position there may be more of the key in the table, to be read by the key. */
-  more: number | undefined;
+  /** Behind this position there may be more of the key in the table, to be read by the key. Nothing is, where it is infinite. */
+  more: number;
   failed: boolean;
 }
+
+/** Nothing of the key is left in the table. */
+const NOTHING = Number.POSITIVE_INFINITY;
+/**
+ * An event that has failed before holds back the others of its key, in the table, also what commits late with a lower
+ * number: reads have passed over it, and when that event is through, all of the key is read again.
+ */
+const BEFORE_ALL = 0;
 
 /**
  * Keeps each key in order, whatever becomes of its events: the next one leaves when the broker has confirmed the one
@@ -31,17 +39,18 @@ export class KeyQueues {
     const queue = this.queues.get(key);
     if (!queue) return this.begin(key, entry);
     if (queue.failed) return isNextAttempt(entry, queue.front) ? this.begin(key, entry) : 'never';
-    if (queue.more !== undefined && entry.event.seq > queue.more) return 'never';
+    if (entry.event.seq > queue.more) return 'never';
     if (!queue.front) {
       queue.front = entry;
+      this.holdBack(key, queue, entry);
       return 'now';
     }
     insert(queue.behind, entry);
-    if (queue.behind.length <= MOST_BEHIND) return 'later';
-    const last = queue.behind.pop() as Entry;
-    queue.more = (queue.behind.at(-1) as Entry).event.seq;
+    const last = queue.behind.length > MOST_BEHIND ? queue.behind.pop() : undefined;
+    if (last) queue.more = (queue.behind.at(-1) as Entry).event.seq;
     if (last === entry) return 'never';
-    forget(last);
+    if (last) forget(last);
+    this.holdBack(key, queue, entry);
     return 'later';
   }
 
@@ -57,7 +66,7 @@ export class KeyQueues {
   /** Nothing of the key passes until the failure is on record; from then on the table holds it back. Yields what waited. */
   failed(key: string, entry: Entry): Entry[] {
     const waited = this.queues.get(key)?.behind ?? [];
-    this.queues.set(key, { front: entry, behind: [], more: undefined, failed: true });
+    this.queues.set(key, { front: entry, behind: [], more: NOTHING, failed: true });
     this.hungry.delete(key);
     return waited;
   }
@@ -68,7 +77,7 @@ export class KeyQueues {
     if (!queue?.failed || queue.front !== entry) return;
     this.queues.delete(key);
     if (!goesOn) return;
-    const next = { front: undefined, behind: [], more: entry.event.seq, failed: false };
+    const next = { front: undefined, behind: [], more: BEFORE_ALL, failed: false };
     this.queues.set(key, next);
     this.look(key, next);
   }
@@ -77,7 +86,7 @@ export class KeyQueues {
   get wanted(): { readonly key: string; readonly after: number; readonly limit: number } | undefined {
     for (const key of this.hungry) {
       const queue = this.queues.get(key);
-      if (queue?.more !== undefined)
+      if (queue && queue.more !== NOTHING)
         return { key, after: queue.more, limit: MOST_BEHIND - queue.behind.length };
       this.hungry.delete(key);
     }
@@ -91,12 +100,15 @@ export class KeyQueues {
   }
 
   /** What was read of a key that waits for it, in order, and behind what there may be more. Yields the one that goes now. */
-  filled(key: string, entries: readonly Entry[], more: number | undefined): Entry | undefined {
+  filled(key: string, entries: readonly Entry[], more = NOTHING): Entry | undefined {
     const queue = this.queues.get(key);
     if (!queue) return undefined;
     this.hungry.delete(key);
     queue.more = more;
-    for (const entry of entries) insert(queue.behind, entry);
+    for (const entry of entries) {
+      insert(queue.behind, entry);
+      this.holdBack(key, queue, entry);
+    }
     const next = queue.front ? undefined : queue.behind.shift();
     queue.front ??= next;
     this.look(key, queue);
@@ -113,40 +125,45 @@ export class KeyQueues {
     }
   }
 
-  /** Forgets the queue of a key. Yields what waited in it. */
-  drop(key: string): Entry[] {
-    const waited = this.queues.get(key)?.behind ?? [];
+  /** Forgets the queue of a key. Yields what waited in it, and behind what there may be more. */
+  drop(key: string): { readonly waited: readonly Entry[]; readonly more: number } {
+    const { behind: waited = [], more = NOTHING } = this.queues.get(key) ?? {};
     this.queues.delete(key);
     this.hungry.delete(key);
-    return waited;
+    return { waited, more };
   }
 
   /** The first position of which something is left in the table on purpose. */
   get floor(): number {
-    let floor = Number.POSITIVE_INFINITY;
-    for (const { more } of this.queues.values()) if (more !== undefined) floor = Math.min(floor, more);
+    let floor = NOTHING;
+    for (const { more } of this.queues.values()) floor = Math.min(floor, more);
     return floor;
   }
 
   private begin(key: string, entry: Entry): 'now' {
-    this.queues.set(key, { ...emptyBehind(entry), front: entry });
+    const queue = { front: entry, behind: [], more: NOTHING, failed: false };
+    this.queues.set(key, queue);
+    this.holdBack(key, queue, entry);
     return 'now';
   }
 
-  private look(key: string, { front, behind, more }: KeyQueue): void {
-    if (more === undefined) {
+  /** Of an event that has come into the queue. */
+  private holdBack(key: string, queue: KeyQueue, { event }: Entry): void {
+    if (!event.hasFailed) return;
+    queue.more = BEFORE_ALL;
+    this.hungry.delete(key);
+  }
+
+  private look(key: string, queue: KeyQueue): void {
+    const { front, behind, more } = queue;
+    if (more === NOTHING) {
       if (!front) this.queues.delete(key);
-    } else if (behind.length < FEW && !front?.event.hasFailed) this.hungry.add(key);
+    } else if (behind.length < FEW && !isHeldBack(queue)) this.hungry.add(key);
   }
 }
 
-/** What comes after an event that has failed before is held back in the table until that one is published. */
-const emptyBehind = ({ event }: Entry): KeyQueue => ({
-  front: undefined,
-  behind: [],
-  more: event.hasFailed ? event.seq : undefined,
-  failed: false,
-});
+const isHeldBack = ({ front, behind, more }: KeyQueue): boolean =>
+  more === BEFORE_ALL && [front, ...behind].some((entry) => entry?.event.hasFailed);
 
 const isNextAttempt = ({ event }: Entry, before: Entry | undefined): boolean =>
   event.hasFailed && event.seq === before?.event.seq && event.attempts !== before.event.attempts;

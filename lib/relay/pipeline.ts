@@ -61,7 +61,7 @@ export class Pipeline {
       moved: () => this.tellMoved(),
     });
     this.settler = new Settler(store, settings.batchSize, {
-      recorded: (settled) => this.feeder.afterReads(() => this.recorded(settled)),
+      recorded: (settled, overtaken) => this.feeder.afterReads(() => this.recorded(settled, overtaken)),
       failed: (error) => hooks.trouble(error),
     });
     this.feeder = new Feeder(store.openReader(), this.stream, lanes, settings.batchSize);
@@ -167,8 +167,7 @@ export class Pipeline {
     this.interruption ??= error;
     this.tally.add('unknown');
     this.lost++;
-    this.feeder.missed(entry.event.seq);
-    this.stream.giveUp(entry);
+    this.feeder.missed(this.stream.giveUp(entry));
     entry.pass?.settled({ kind: 'unknown', error });
   }
 
@@ -202,7 +201,7 @@ export class Pipeline {
     this.tellMoved();
   }
 
-  private recorded(settled: readonly Settled[]): void {
+  private recorded(settled: readonly Settled[], overtaken: readonly number[]): void {
     for (const { entry, verdict, isReturned } of settled) {
       this.tally.add(verdict.kind);
       if (isReturned) this.returned.add(entry.event);
@@ -210,10 +209,13 @@ export class Pipeline {
       if (verdict.kind === 'published' || verdict.kind === 'returned') {
         if (entry.event.hasFailed) this.stream.passed(entry);
       } else {
-        this.stream.failureRecorded(entry, verdict.kind === 'dead' && this.settings.onDead === 'continue');
+        const isOver = verdict.kind === 'dead' && this.settings.onDead === 'continue';
+        this.stream.failureRecorded(entry, isOver || overtaken.includes(entry.event.seq));
       }
       entry.pass?.settled(verdict);
     }
+    // When the next attempt is due, the next read tells.
+    if (settled.some(({ verdict }) => verdict.kind === 'rescheduled')) this.hooks.readable();
     tellSettled(this.lifecycle, settled);
     this.hooks.success();
     this.tellMoved();

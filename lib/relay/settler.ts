@@ -1,4 +1,4 @@
-import type { Failure, OutboxStore, Settlement } from '../store/store.js';
+import type { AsRead, Failure, OutboxStore, Settlement } from '../store/store.js';
 import type { Entry } from './entry.js';
 import type { Verdict } from './settlement.js';
 
@@ -11,7 +11,8 @@ export interface Settled {
 }
 
 export interface SettlerHooks {
-  recorded(settled: readonly Settled[]): void;
+  /** `overtaken`: the numbers of failures of which nothing was recorded, for somebody else has had the row. */
+  recorded(settled: readonly Settled[], overtaken: readonly number[]): void;
   /** It could not be recorded, and is tried again after so many ms. */
   failed(error: Error): number;
 }
@@ -84,8 +85,9 @@ export class Settler {
   private async recordAll(): Promise<void> {
     do {
       const batch = this.waiting.splice(0, MOST_AT_ONCE);
+      let overtaken: readonly number[];
       try {
-        await this.store.settle(settlementOf(batch));
+        overtaken = await this.store.settle(settlementOf(batch));
       } catch (error) {
         // To try again for ever would keep the process alive.
         if (this.isStopped) return;
@@ -94,20 +96,20 @@ export class Settler {
         this.timer = setTimeout(() => this.recordIn(0), wait);
         return;
       }
-      this.hooks.recorded(batch);
+      this.hooks.recorded(batch, overtaken);
     } while (this.waiting.length >= this.batchSize || (this.isUrgent && this.waiting.length > 0));
     if (this.waiting.length > 0) this.timer ??= setTimeout(() => this.recordIn(0), PATIENCE);
   }
 }
 
 function settlementOf(batch: readonly Settled[]): Settlement {
-  const published: number[] = [];
-  const returned: number[] = [];
+  const published: AsRead[] = [];
+  const returned: AsRead[] = [];
   const rescheduled: Failure[] = [];
   const dead: Failure[] = [];
   for (const { entry, verdict } of batch) {
-    if (verdict.kind === 'published') published.push(entry.event.seq);
-    else if (verdict.kind === 'returned') returned.push(entry.event.seq);
+    if (verdict.kind === 'published') published.push(entry.event);
+    else if (verdict.kind === 'returned') returned.push(entry.event);
     else (verdict.kind === 'dead' ? dead : rescheduled).push(verdict.failure);
   }
   return { published, returned, rescheduled, dead };

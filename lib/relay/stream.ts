@@ -137,12 +137,14 @@ export class Stream {
     this.bytes -= entry.event.body.length;
   }
 
-  /** Gives up an event of unknown fate, and what waited behind it. They are still pending. */
-  giveUp(entry: Entry): void {
-    const { key } = entry.event;
-    const waited = key === null ? [] : this.keys.drop(key);
-    for (const each of [entry, ...waited]) this.forget(each);
-    for (const { pass } of waited) pass?.left();
+  /** Gives up an event of unknown fate, and what waited behind it. They are still pending, behind the position it yields. */
+  giveUp(entry: Entry): number {
+    const { key, seq } = entry.event;
+    this.forget(entry);
+    if (key === null) return seq - 1;
+    const { waited, more } = this.keys.drop(key);
+    waited.forEach(this.leaveInTable);
+    return Math.min(seq - 1, more);
   }
 
   /** Gives up everything of these slots that has not been sent. It is still pending. */

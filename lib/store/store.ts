@@ -25,9 +25,10 @@ export interface OutboxStore {
 
   /**
    * Records outcomes, with one statement for each kind. Repeating it does no harm, and neither does somebody else having
-   * recorded the same event meanwhile: what is not pending any more stays as it is.
+   * recorded the same event meanwhile: what is not as it was read stays as it is. Resolves to the numbers of the failures
+   * of which that is so: they hold back nothing.
    */
-  settle(settlement: Settlement): Promise<void>;
+  settle(settlement: Settlement): Promise<readonly number[]>;
 
   /** Tells those who listen, in whatever process, that something was committed. */
   notify(): Promise<void>;
@@ -139,17 +140,18 @@ export interface PendingEvent extends OutgoingEvent {
 }
 
 export interface Settlement {
-  readonly published: readonly number[];
+  readonly published: readonly AsRead[];
   /** Published, but no queue was bound: recorded on the row. */
-  readonly returned: readonly number[];
+  readonly returned: readonly AsRead[];
   readonly rescheduled: readonly Failure[];
   readonly dead: readonly Failure[];
 }
 
-/** An attempt that failed, after so many that had failed before. */
-export interface Failure {
-  readonly seq: number;
-  readonly attempts: number;
+/** A row, and what it was when it was read: with another number of failed attempts it is somebody else's. */
+export type AsRead = Pick<PendingEvent, 'seq' | 'attempts'>;
+
+/** An attempt that failed. */
+export interface Failure extends AsRead {
   readonly error: string;
   /** Milliseconds until the next attempt, by the database's clock. Ignored for the dead. */
   readonly delay: number;

@@ -3,6 +3,7 @@ import type { OutgoingEvent } from '../../lib/event/envelope.js';
 import { laneSlot, type LaneSet } from '../../lib/event/lane.js';
 import type { RelaySettings } from '../../lib/relay/relay.js';
 import type {
+  AsRead,
   EventReader,
   Failure,
   OutboxStore,
@@ -33,6 +34,8 @@ interface Row {
   attempts: number;
   hasFailed: boolean;
   state: 'pending' | 'published' | 'dead';
+  /** Another one, and readers find the row anew. */
+  version: number;
 }
 
 /** A table in memory, with the rules of a real one; reading and settling can be held up by a test. */
@@ -59,8 +62,15 @@ export class FakeStore {
         attempts: 0,
         hasFailed: false,
         state: 'pending',
+        version: 0,
       });
     }
+  }
+
+  /** What operators do to a dead event, or to one that they do not want to see again. */
+  requeue(seq: number): void {
+    const row = this.rows.get(seq);
+    if (row) Object.assign(row, { attempts: 0, hasFailed: true, state: 'pending', version: row.version + 1 });
   }
 
   states(): Record<string, Row['state']> {
@@ -71,24 +81,35 @@ export class FakeStore {
     return this as unknown as OutboxStore;
   }
 
+  /** The only relay there is. */
   openSeat(): RelaySeat {
+    let held: number[] = [];
+    const stand = () => {
+      held = [];
+      return Promise.resolve();
+    };
     return {
-      take: () => Promise.resolve(),
-      hold: (lanes) => Promise.resolve([...lanes]),
-      giveBack: () => Promise.resolve(),
-      census: () => Promise.resolve({ shares: [0], free: [0] }),
+      take: stand,
+      hold: (lanes) => {
+        held = [...held, ...lanes];
+        return Promise.resolve([...lanes]);
+      },
+      giveBack: stand,
+      census: () => Promise.resolve({ shares: [held.length], free: held.length > 0 ? [] : [0] }),
       announce: () => Promise.resolve(),
-      leave: () => Promise.resolve(),
+      leave: stand,
       onLost: () => undefined,
     };
   }
 
-  /** Each row once until rewound, as if each read saw only what became visible since. */
+  /**
+   * Each row once until rewound, as if each read saw only what became visible since: what is held back then is passed over.
+   */
   openReader(): EventReader {
     let seen = new Set<string>();
     let covered = 0;
     const take = (rows: readonly Row[]) => {
-      for (const { event, attempts } of rows) seen.add(`${event.seq}/${attempts}`);
+      for (const row of rows) seen.add(markOf(row));
       return rows.map((row) => ({ ...row.event, attempts: row.attempts, hasFailed: row.hasFailed }));
     };
     const looking = async (choose: () => Row[]) => {
@@ -110,56 +131,73 @@ export class FakeStore {
       },
       read: (limit: number, lanes: () => LaneSet) =>
         looking(() => {
-          const found = this.ready()
-            .filter(({ event, attempts }) => !seen.has(`${event.seq}/${attempts}`) && lanes().has(event.slot))
+          const fresh = this.pending().filter((row) => !seen.has(markOf(row)) && lanes().has(row.event.slot));
+          const passedOver = fresh.filter((row) => !row.hasFailed && this.isHeldBack(row));
+          for (const row of passedOver) seen.add(markOf(row));
+          const found = fresh
+            .filter((row) => !passedOver.includes(row) && !this.isBehindFailed(row))
             .slice(0, limit);
           covered = Math.max(covered, ...found.map(({ event }) => event.seq));
           return found;
         }),
       readKey: (key: string, after: number, limit: number) =>
         looking(() =>
-          this.ready()
-            .filter(({ event }) => event.key === key && event.seq > after)
+          this.pending()
+            .filter((row) => row.event.key === key && row.event.seq > after && !this.isBehindFailed(row))
             .slice(0, limit),
         ),
     };
   }
 
-  async settle({ published, returned, rescheduled, dead }: Settlement): Promise<void> {
+  async settle({ published, returned, rescheduled, dead }: Settlement): Promise<readonly number[]> {
     await this.beforeSettle();
-    for (const seq of [...published, ...returned]) this.change(seq, (row) => (row.state = 'published'));
-    for (const failure of rescheduled) this.fail(failure);
-    for (const failure of dead) this.fail(failure, 'dead');
-    this.log.push(`settled ${[...published, ...returned].join()}`);
+    const through = [...published, ...returned];
+    for (const each of through) this.change(each, { state: 'published' });
+    const overtaken = [
+      ...rescheduled.filter((failure) => !this.fail(failure, 'pending')),
+      ...dead.filter((failure) => !this.fail(failure, 'dead')),
+    ];
+    this.log.push(`settled ${through.map(({ seq }) => seq).join()}`);
+    return overtaken.map(({ seq }) => seq);
   }
 
-  private fail({ seq, attempts }: Failure, state: Row['state'] = 'pending'): void {
-    this.change(seq, (row) => {
-      if (row.attempts !== attempts) return;
-      Object.assign(row, { attempts: attempts + 1, hasFailed: true, state });
-    });
+  private fail(failure: Failure, state: Row['state']): boolean {
+    return this.change(failure, { attempts: failure.attempts + 1, hasFailed: true, state });
   }
 
-  private change(seq: number, how: (row: Row) => void): void {
+  /** Whether the row was as it was read. */
+  private change({ seq, attempts }: AsRead, to: Partial<Row>): boolean {
     const row = this.rows.get(seq);
-    if (row?.state === 'pending') how(row);
+    if (row?.state !== 'pending' || row.attempts !== attempts) return false;
+    Object.assign(row, { ...to, version: row.version + 1 });
+    return true;
   }
 
-  /** Of a key, nothing behind an event that has failed. */
-  private ready(): Row[] {
-    const sorted = [...this.rows.values()].sort((a, b) => a.event.seq - b.event.seq);
-    return sorted.filter(
-      (row) => row.state === 'pending' && !sorted.some((other) => this.holdsBack(other, row)),
+  private pending(): Row[] {
+    return [...this.rows.values()]
+      .filter(({ state }) => state === 'pending')
+      .sort((a, b) => a.event.seq - b.event.seq);
+  }
+
+  /** By another event of its key that has failed. */
+  private isHeldBack(row: Row): boolean {
+    return this.failing(row).some((other) => other !== row);
+  }
+
+  private isBehindFailed(row: Row): boolean {
+    return this.failing(row).some((other) => other.event.seq < row.event.seq);
+  }
+
+  private failing({ event: { key } }: Row): Row[] {
+    if (key === null) return [];
+    return [...this.rows.values()].filter(
+      ({ event, hasFailed, state }) =>
+        event.key === key && hasFailed && (state === 'pending' || (state === 'dead' && this.parking)),
     );
   }
-
-  private holdsBack(other: Row, row: Row): boolean {
-    const { key } = row.event;
-    if (key === null || other.event.key !== key || !other.hasFailed || other.event.seq >= row.event.seq)
-      return false;
-    return other.state === 'pending' || (other.state === 'dead' && this.parking);
-  }
 }
+
+const markOf = ({ event, version }: Row) => `${event.seq}/${version}`;
 
 type Answer = (events: readonly OutgoingEvent[]) => Promise<readonly PublishOutcome[]>;
 

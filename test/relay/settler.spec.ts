@@ -4,12 +4,12 @@ import { Settler, type Settled } from '../../lib/relay/settler.js';
 import type { PendingEvent, Settlement } from '../../lib/store/store.js';
 
 const published = (seq: number): Settled => ({
-  entry: new Entry({ seq } as PendingEvent),
+  entry: new Entry({ seq, attempts: 0 } as PendingEvent),
   verdict: { kind: 'published' },
   isReturned: false,
 });
 
-function start(settle: (settlement: Settlement) => Promise<void> = () => Promise.resolve()) {
+function start(settle: (settlement: Settlement) => Promise<number[]> = () => Promise.resolve([])) {
   const recorded: number[][] = [];
   const settler = new Settler({ settle }, 100, {
     recorded: (settled) => recorded.push(settled.map(({ entry }) => entry.event.seq)),
@@ -59,7 +59,7 @@ test('does not try again what fails when it has been stopped, nor what comes lat
 test('keeps what could not be recorded, and records it with what has come since', async () => {
   let refuses = true;
   const { settler, recorded } = start(() =>
-    refuses ? Promise.reject(new Error('away')) : Promise.resolve(),
+    refuses ? Promise.reject(new Error('away')) : Promise.resolve([]),
   );
   settler.add(published(1));
   await settler.flush();
@@ -73,7 +73,7 @@ test('keeps what could not be recorded, and records it with what has come since'
 test('tries again by itself, after as long as it is told', async () => {
   let tries = 0;
   const { settler, recorded } = start(() =>
-    ++tries < 3 ? Promise.reject(new Error('away')) : Promise.resolve(),
+    ++tries < 3 ? Promise.reject(new Error('away')) : Promise.resolve([]),
   );
   settler.add(published(1));
   await settler.flush();

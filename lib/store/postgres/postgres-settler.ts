@@ -1,7 +1,9 @@
-import type { Settlement } from '../store.js';
+import type { AsRead, Failure, Settlement } from '../store.js';
+import type { Connection } from './connection.js';
 import { Line } from './line.js';
 import type { RelayConnections } from './relay-connections.js';
 import { deletePublished, markDead, markPublished, reschedule } from './statements/settle.js';
+import type { Statement } from './statements/statement.js';
 import type { Tables } from './tables.js';
 
 export interface SettlerSettings {
@@ -20,23 +22,34 @@ export class PostgresSettler {
     this.line = new Line(connections);
   }
 
-  async settle({ published, returned, rescheduled, dead }: Settlement): Promise<void> {
+  /** Resolves to the numbers of failures whose row was not as it was read any more. */
+  settle({ published, returned, rescheduled, dead }: Settlement): Promise<readonly number[]> {
     const { tables } = this.settings;
-    await this.line.use(async (connection) => {
+    return this.line.use(async (connection) => {
       const gone = this.publishedStatements(published, returned);
       if (gone.length > 0) await connection.script(gone);
-      if (rescheduled.length > 0) await connection.run(reschedule(tables, rescheduled));
-      if (dead.length > 0) await connection.run(markDead(tables, dead));
+      return [
+        ...(await fail(connection, rescheduled, reschedule(tables, rescheduled))),
+        ...(await fail(connection, dead, markDead(tables, dead))),
+      ];
     });
   }
 
-  private publishedStatements(published: readonly number[], returned: readonly number[]): string[] {
+  private publishedStatements(published: readonly AsRead[], returned: readonly AsRead[]): string[] {
     const { tables } = this.settings;
-    const all = [...published, ...returned];
-    if (this.settings.deletePublished) return all.length > 0 ? [deletePublished(tables, all)] : [];
-    return [
-      ...(published.length > 0 ? [markPublished(tables, published, false)] : []),
-      ...(returned.length > 0 ? [markPublished(tables, returned, true)] : []),
-    ];
+    if (this.settings.deletePublished) return deletePublished(tables, [...published, ...returned]);
+    return [...markPublished(tables, published, false), ...markPublished(tables, returned, true)];
   }
+}
+
+async function fail(
+  connection: Connection,
+  failures: readonly Failure[],
+  statement: Statement,
+): Promise<number[]> {
+  if (failures.length === 0) return [];
+  const changed = await connection.run<{ seq: string }>(statement);
+  if (changed.length === failures.length) return [];
+  const recorded = new Set(changed.map(({ seq }) => Number(seq)));
+  return failures.map(({ seq }) => seq).filter((seq) => !recorded.has(seq));
 }

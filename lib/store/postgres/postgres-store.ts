@@ -66,7 +66,7 @@ export class PostgresStore implements OutboxStore {
     return new PostgresSeat(this.connections, announcement, this.settings);
   }
 
-  settle(settlement: Settlement): Promise<void> {
+  settle(settlement: Settlement): Promise<readonly number[]> {
     return this.settler.settle(settlement);
   }
 

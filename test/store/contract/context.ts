@@ -119,7 +119,7 @@ export function useStores(createFixture: () => Promise<StoreFixture>) {
     store: OutboxStore,
     events: readonly PendingEvent[],
     kind: 'published' | 'returned' = 'published',
-  ) => store.settle({ ...NO_OUTCOME, [kind]: events.map(({ seq }) => seq) });
+  ) => store.settle({ ...NO_OUTCOME, [kind]: events });
   const openSeat = (store: OutboxStore, lanes = 4) => {
     const seat = store.openSeat({ service: 'test', host: 'here', pid: 1, lanes });
     seats.push(seat);

@@ -20,17 +20,16 @@ export function settleContract({
       await append(store, ...numbered(9));
       const reader = store.openReader();
       const found = await read(reader);
-      const seq = (number: number) => found[number - 1]?.seq ?? 0;
+      const row = (number: number) => found[number - 1]!;
       const failed = (number: number, delay: number) => ({
-        seq: seq(number),
-        attempts: 0,
+        ...row(number),
         error: `Error: ${number}`,
         delay,
       });
       const before = fixture().statements.length;
       await store.settle({
-        published: [seq(1), seq(2)],
-        returned: [seq(3), seq(4)],
+        published: [row(1), row(2)],
+        returned: [row(3), row(4)],
         rescheduled: [failed(5, 3_600_000), failed(6, 3_600_000)],
         dead: [failed(7, 0), failed(8, 0)],
       });
@@ -73,11 +72,7 @@ export function settleContract({
       const store = open({ deletePublished: true });
       await append(store, ...numbered(3));
       const [first, second] = await read(store.openReader());
-      await store.settle({
-        ...NO_OUTCOME,
-        published: [first?.seq ?? 0],
-        returned: [second?.seq ?? 0],
-      });
+      await store.settle({ ...NO_OUTCOME, published: [first!], returned: [second!] });
       expect(await states()).toEqual({ 'event.3': 'pending' });
     });
 
@@ -108,21 +103,45 @@ export function settleContract({
     test('leaves alone what somebody else has settled meanwhile, and can be repeated', async () => {
       const store = open();
       await append(store, ...numbered(3));
-      const [one, two, three] = await read(store.openReader());
-      const failure = (event: typeof one) => ({
-        seq: event?.seq ?? 0,
-        attempts: 0,
-        error: 'Error: no',
-        delay: 0,
-      });
-      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? 0], rescheduled: [failure(two)] });
-      await store.settle({ ...NO_OUTCOME, dead: [failure(three)] });
+      const found = await read(store.openReader());
+      const [one, two, three] = found.map((event) => ({ ...event, error: 'Error: no', delay: 0 }));
+      await store.settle({ ...NO_OUTCOME, published: [one!], rescheduled: [two!] });
+      await store.settle({ ...NO_OUTCOME, dead: [three!] });
       const before = await rows();
-      await store.settle({ ...NO_OUTCOME, rescheduled: [failure(one), failure(two), failure(three)] });
-      await store.settle({ ...NO_OUTCOME, dead: [failure(one), failure(two), failure(three)] });
-      await store.settle({ ...NO_OUTCOME, published: [one?.seq ?? 0, three?.seq ?? 0] });
+      await store.settle({ ...NO_OUTCOME, rescheduled: [one!, two!, three!] });
+      await store.settle({ ...NO_OUTCOME, dead: [one!, two!, three!] });
+      await store.settle({ ...NO_OUTCOME, published: found });
       expect(await rows()).toEqual(before);
     });
+
+    test('tells the failures that hold back nothing, for somebody else has had their row', async () => {
+      const store = open();
+      await append(store, ...numbered(4));
+      const found = await read(store.openReader());
+      const [one, two, three, four] = found.map((event) => ({ ...event, error: 'Error: no', delay: 0 }));
+      expect(await store.settle({ ...NO_OUTCOME, published: [one!], rescheduled: [two!] })).toEqual([]);
+      expect(await store.settle({ ...NO_OUTCOME, rescheduled: [one!, three!], dead: [two!, four!] })).toEqual(
+        [one?.seq, two?.seq],
+      );
+    });
+
+    for (const deletePublished of [true, false])
+      test(`of an event that another relay has failed to publish since it was read, it records nothing: it holds back its key (${deletePublished ? 'deleted' : 'kept'})`, async () => {
+        const store = open({ deletePublished });
+        await append(store, event('k.1', { key: 'k' }), event('k.2', { key: 'k' }));
+        const reader = store.openReader();
+        const [frozen] = await read(reader, 1);
+        await store.settle({
+          ...NO_OUTCOME,
+          rescheduled: [{ ...frozen!, error: 'Error: no', delay: 0 }],
+        });
+        await settleAll(store, [frozen!]);
+        await settleAll(store, [frozen!], 'returned');
+        expect(await states()).toEqual({ 'k.1': 'pending', 'k.2': 'pending' });
+        const [retried] = await eventually(async () => some(await read(reader)));
+        await settleAll(store, [retried!]);
+        expect((await states())['k.1']).toBe(deletePublished ? undefined : 'published');
+      });
 
     test('keeps any error text', async () => {
       const store = open();

@@ -1,4 +1,4 @@
-import type { Failure } from '../../store.js';
+import type { AsRead, Failure } from '../../store.js';
 import type { Tables } from '../tables.js';
 import type { Statement } from './statement.js';
 import { UNHURRIED } from './unhurried.js';
@@ -10,14 +10,31 @@ import { UNHURRIED } from './unhurried.js';
  * Numbers are sorted: two relays that settle the same rows wait for each other, but never in a circle.
  */
 
+export const deletePublished = ({ outbox }: Tables, rows: readonly AsRead[]): string[] =>
+  eachAsRead(rows, (asRead) => `DELETE FROM ${outbox} WHERE ${asRead}`);
+
+export const markPublished = ({ outbox }: Tables, rows: readonly AsRead[], returned: boolean): string[] =>
+  eachAsRead(
+    rows,
+    (asRead) =>
+      `UPDATE ${outbox} SET state = 'published', published_at = clock_timestamp()${returned ? ', returned = true' : ''}
+WHERE ${asRead}`,
+  );
+
+/** One statement for each number of failed attempts: nearly always one, for those that have never failed. */
+function eachAsRead(rows: readonly AsRead[], statement: (asRead: string) => string): string[] {
+  const byAttempts = new Map<number, number[]>();
+  for (const { seq, attempts } of rows) {
+    const seqs = byAttempts.get(attempts);
+    if (seqs) seqs.push(seq);
+    else byAttempts.set(attempts, [seq]);
+  }
+  return [...byAttempts].map(([attempts, seqs]) =>
+    statement(`seq = ANY (${list(seqs)}) AND attempts = ${attempts} AND state = 'pending' AND ${UNHURRIED}`),
+  );
+}
+
 const list = (seqs: readonly number[]) => `'{${Float64Array.from(seqs).sort().join()}}'`;
-
-export const deletePublished = ({ outbox }: Tables, seqs: readonly number[]): string =>
-  `DELETE FROM ${outbox} WHERE seq = ANY (${list(seqs)}) AND state = 'pending' AND ${UNHURRIED}`;
-
-export const markPublished = ({ outbox }: Tables, seqs: readonly number[], returned: boolean): string =>
-  `UPDATE ${outbox} SET state = 'published', published_at = clock_timestamp()${returned ? ', returned = true' : ''}
-WHERE seq = ANY (${list(seqs)}) AND state = 'pending' AND ${UNHURRIED}`;
 
 /** How many failed attempts a row remembers. */
 const HISTORY = 10;
@@ -34,7 +51,7 @@ export function reschedule({ outbox }: Tables, failures: readonly Failure[]): St
   return {
     text: `UPDATE ${outbox} o SET ${failed}, available_at = clock_timestamp() + f.delay * interval '1 millisecond'
 FROM unnest($1::bigint[], $2::int[], $3::text[], $4::float8[]) AS f (seq, attempts, error, delay)
-WHERE ${asItWas}`,
+WHERE ${asItWas} RETURNING o.seq`,
     values: [...columns(failures), failures.map(({ delay }) => delay)],
   };
 }
@@ -43,7 +60,7 @@ export function markDead({ outbox }: Tables, failures: readonly Failure[]): Stat
   return {
     text: `UPDATE ${outbox} o SET state = 'dead', ${failed}
 FROM unnest($1::bigint[], $2::int[], $3::text[]) AS f (seq, attempts, error)
-WHERE ${asItWas}`,
+WHERE ${asItWas} RETURNING o.seq`,
     values: columns(failures),
   };
 }
