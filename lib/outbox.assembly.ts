@@ -58,7 +58,13 @@ export interface OutboxParts {
   readonly rollCall: RollCall;
   readonly deadLetters: DeadLetters;
   /** For an application that has these handlers. */
-  readonly doctorFor: (requests: Requests, ready?: DoctorParts['ready']) => OutboxDoctor;
+  readonly doctorFor: (requests: Requests, outside?: OutsideApplication) => OutboxDoctor;
+}
+
+/** What whoever asks about an application from outside of it has to do first, and does not know. */
+export interface OutsideApplication {
+  readonly ready: NonNullable<DoctorParts['ready']>;
+  readonly isExchangeGuessed: boolean;
 }
 
 /** What the handlers of an application need of the broker. */
@@ -195,7 +201,7 @@ export async function assemble(
       consumerLogger,
     ),
     deadLetters,
-    doctorFor: (requests, ready) =>
+    doctorFor: (requests, { ready, isExchangeGuessed = false }: Partial<OutsideApplication> = {}) =>
       new OutboxDoctor({
         ...(ready && { ready }),
         store: new PostgresInspection(dataSource, tables(names)),
@@ -205,6 +211,7 @@ export async function assemble(
         application: {
           service: options.service,
           plan: topology,
+          isExchangeGuessed,
           topology: rabbitmq.topology,
           relays: relay.enabled,
           consumes: consumers.enabled,

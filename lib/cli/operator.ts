@@ -106,10 +106,10 @@ export async function withDoctor<T>(
   const parts = await assemble('default', { ...options, idle: true }, dataSource, undefined);
   try {
     return await work(
-      parts.doctorFor(
-        () => [],
-        () => dataSource.initialize(),
-      ),
+      parts.doctorFor(() => [], {
+        ready: () => dataSource.initialize(),
+        isExchangeGuessed: flags.exchange === undefined && !io.env['OUTBOX_EXCHANGE'],
+      }),
     );
   } finally {
     // What hangs must not keep us: the process ends soon after its answer.

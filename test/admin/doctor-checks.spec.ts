@@ -18,6 +18,7 @@ interface World {
   tables?: TableState[];
   holders?: HorizonHolder[];
   mismatch?: boolean;
+  isExchangeGuessed?: boolean;
 }
 
 const MINUTE = 60_000;
@@ -31,6 +32,7 @@ function factsOf({
   tables = [],
   holders = [],
   mismatch,
+  isExchangeGuessed = false,
 }: World): Facts {
   const argument = { kind: 'queue', name: 'Invoicing.invoice', argument: 'x-delivery-limit' } as const;
   const mismatches = mismatch ? [{ ...argument, declared: '20', actual: '5' }] : [];
@@ -47,7 +49,7 @@ function factsOf({
       compare: async () => ({ missing: [], mismatches, uncompared: [] }),
     },
     registry: { list: async () => consumers },
-    application: { service: 'shop', plan: PLAN, topology: 'assert', requests: () => [] },
+    application: { service: 'shop', plan: PLAN, topology: 'assert', isExchangeGuessed, requests: () => [] },
     here: { host: 'here', isRunning: () => true, now: () => NOW },
   };
   return new Facts(parts as unknown as DoctorParts, thresholdsFrom({}));
@@ -224,4 +226,17 @@ describe('the doctor on queues', () => {
     const { findings } = await queuesCheck(factsOf({ types: [of('gone', true), of('retired', false)] }));
     expect(findings).toMatchObject([{ code: 'exchange-missing', details: { thing: 'exchange "gone"' } }]);
   });
+
+  test.each([
+    [true, 'shop'],
+    [false, 'events'],
+  ])(
+    'goes by the exchange that handlers have put on record, if it was not told of one: %s',
+    async (isExchangeGuessed, expected) => {
+      const elsewhere = { ...provided, exchange: 'shop', needs: { ...provided.needs, exchange: 'shop' } };
+      const before = { ...provided, seenAt: new Date(NOW - MINUTE) };
+      const { exchange } = await factsOf({ consumers: [before, elsewhere], isExchangeGuessed }).plan();
+      expect(exchange).toBe(expected);
+    },
+  );
 });

@@ -28,6 +28,9 @@ afterAll(async () => {
   await node?.close();
 });
 
+/** Of the broker so far, in milliseconds. */
+const cpuTime = async () => Number(await node.ctl('eval', 'element(1, erlang:statistics(runtime)).'));
+
 test('of a hundred events for one of two handlers on a queue, all reach that one', async () => {
   const queue = `${stage.playground.name}.shared`;
 
@@ -74,6 +77,27 @@ test('a handler that always throws runs once for each of its delays and once mor
   for (const queue of ['Failing.handle', 'Failing.other'])
     expect((await stage.look(stage.queue(queue))).messageCount).toBe(0);
   expect(calls).toHaveLength(4);
+});
+
+test('while a failed event waits for its next attempt, the broker is as idle as without it', async () => {
+  @Injectable()
+  class Patient {
+    @OnEvent('patient', { retry: ['1m'] })
+    handle(_payload: unknown, context: EventContext<ConsumeMessage>): void {
+      note('patient', context);
+      throw new Error('always');
+    }
+  }
+  const app = await stage.start({ providers: [Patient] });
+  await stage.publish('patient');
+  await eventually(() => calls.length === 1);
+  const before = await cpuTime();
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const spent = (await cpuTime()) - before;
+  expect(calls).toHaveLength(1);
+  // A message that goes round and round takes a whole core.
+  expect(spent).toBeLessThan(600);
+  await app.close();
 });
 
 test('every handler whose pattern matches runs, wherever its wildcards are', async () => {

@@ -1,4 +1,4 @@
-import type { BrokerInspection, QueueDepth } from '../../broker/inspection.js';
+import type { BrokerInspection, QueueDepth, QueuePlan } from '../../broker/inspection.js';
 import type { ConsumerRegistry, RegisteredConsumer } from '../../store/consumer-registry.js';
 import type { Horizon, RecentType, SeenRelay, StoreInspection } from '../../store/inspection.js';
 import type { DeadLetters } from '../dead-letters/dead-letters.js';
@@ -54,6 +54,16 @@ export class Facts {
   /** On record, also those that are gone. */
   consumers(): Promise<RegisteredConsumer[]> {
     return this.once('consumers', () => this.parts.registry.list());
+  }
+
+  /** How the application's own queues are declared, and which exchange its events go to. */
+  plan(): Promise<QueuePlan> {
+    return this.once('plan', async () => {
+      const { plan, isExchangeGuessed } = this.parts.application;
+      const consumers = isExchangeGuessed ? await this.consumers() : [];
+      const [latest] = consumers.toSorted((one, other) => other.seenAt.getTime() - one.seenAt.getTime());
+      return latest ? { ...plan, exchange: latest.needs.exchange } : plan;
+    });
   }
 
   /** Every queue that handlers consume, or have last consumed, with what it needs. */

@@ -5,6 +5,8 @@ import type { SubscriptionRequest } from '../../broker/subscriber.js';
 export interface KnownApplication {
   readonly service: string;
   readonly plan: QueuePlan;
+  /** Nobody has said which its exchange is: those on record know better. */
+  readonly isExchangeGuessed?: boolean;
   /** How it deals with exchanges and queues. */
   readonly topology: 'assert' | 'check' | 'none';
   /** What processes like this one do, by their options. */

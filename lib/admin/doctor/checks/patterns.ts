@@ -14,7 +14,7 @@ interface Pattern {
  * that is nearly a type of ours is a slip.
  */
 export async function patternsCheck(facts: Facts): Promise<Look> {
-  const { exchange } = facts.parts.application.plan;
+  const { exchange } = await facts.plan();
   const types = (await facts.recentTypes())
     .filter((type) => type.exchange === null || type.exchange === exchange)
     .map(({ type }) => type);

@@ -8,8 +8,9 @@ export async function permissionsCheck(facts: Facts): Promise<Look> {
   const { broker, application } = facts.parts;
   const queues = application.consumes ? consumed(await facts.queues()) : [];
   const missing: MissingRight[] = [];
-  for (const { plan, requests } of byPlan(queues, application.plan)) {
-    const relays = application.relays && plan.exchange === application.plan.exchange;
+  const own = await facts.plan();
+  for (const { plan, requests } of byPlan(queues, own)) {
+    const relays = application.relays && plan.exchange === own.exchange;
     missing.push(...(await broker.missingRights(plan, { relays, requests })));
   }
   const { user, vhost } = broker.target;

@@ -132,13 +132,11 @@ function unconsumed(
 
 /** Events can name an exchange of their own; one that is not there is their death. */
 async function exchangesOfEvents(facts: Facts, missing: readonly string[]): Promise<Found[]> {
-  const { broker, application } = facts.parts;
+  const { broker } = facts.parts;
   // Without the database, which another check tells of, there is still our own exchange to look for.
   const types = await facts.recentTypes().catch(() => []);
-  const names = new Set([
-    application.plan.exchange,
-    ...types.flatMap(({ exchange, isCurrent }) => (isCurrent && exchange) || []),
-  ]);
+  const { exchange: ours } = await facts.plan();
+  const names = new Set([ours, ...types.flatMap(({ exchange, isCurrent }) => (isCurrent && exchange) || [])]);
   const absentOnes: Found[] = [];
   for (const name of names) {
     const thing = `exchange "${name}"`;
@@ -147,7 +145,7 @@ async function exchangesOfEvents(facts: Facts, missing: readonly string[]): Prom
         problem(
           'exchange-missing',
           `RabbitMQ has no ${thing}, which events are published to: they fail, and die in the end.`,
-          name === application.plan.exchange
+          name === ours
             ? `A relay that connects declares it, unless rabbitmq.topology is 'check' or 'none': then declare it as a durable topic exchange. What has died meanwhile: npx outbox requeue --where publishing.`
             : 'Declare it anew, or have emit() name another. What has died meanwhile: npx outbox requeue --where publishing.',
           { thing },

@@ -11,7 +11,7 @@ const SETTLED = 30_000;
 /** Events of the last day that no queue was bound for when they were published: RabbitMQ gave them back. */
 export async function returnedCheck(facts: Facts): Promise<Look> {
   const returned = (await facts.recentTypes()).filter((type) => type.returned > 0);
-  const { exchange: ours } = facts.parts.application.plan;
+  const { exchange: ours } = await facts.plan();
   const queues = (await facts.queues()).filter(({ own, alive }) => own || alive.length > 0);
   return {
     findings: returned.map((one) => {
