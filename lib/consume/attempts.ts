@@ -17,7 +17,10 @@ export interface Attempt {
   readonly duration: number;
 }
 
-/** Runs handlers, and decides what that means for the message. Never throws. */
+/**
+ * Runs handlers, and decides what that means for the message. Never throws. Every promise costs each message what a
+ * context that follows it through them costs, so there are no more of them than it takes.
+ */
 export class Attempts {
   constructor(private readonly tracing: Pick<TracingSlot, 'active'>) {}
 
@@ -29,23 +32,27 @@ export class Attempts {
 
   private traced(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Outcome> {
     const tracer = this.tracing.active;
-    if (!tracer) return this.run(runner, opened, delivery);
-    return tracer.handling([opened.message], runner.place, () => this.run(runner, opened, delivery));
+    const run = () => this.run(runner, opened, delivery, runner.handler.retry.immediate ?? 0);
+    return tracer ? tracer.handling([opened.message], runner.place, run) : run();
   }
 
-  private async run(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Outcome> {
-    const { message } = opened;
-    const { retry } = runner.handler;
-    for (let repeats = retry.immediate ?? 0; ; repeats--) {
-      try {
-        return OUTCOME[await runner.run(opened, delivery)];
-      } catch (error) {
-        const outcome = outcomeOf(error, message.attempt, retry);
+  private run(
+    runner: HandlerRunner,
+    opened: OpenedMessage,
+    delivery: Run,
+    repeats: number,
+  ): Promise<Outcome> {
+    return runner.run(opened, delivery).then(
+      (completion) => OUTCOME[completion],
+      async (error) => {
+        const { message } = opened;
+        const outcome = outcomeOf(error, message.attempt, runner.handler.retry);
         if (repeats === 0 || !isPassing(error, outcome)) return outcome;
         // Cut short by a shutdown or a lost channel, it has had no attempt.
         if (!(await stillOurs(runner.admit(message), runner, delivery))) return OUTCOME.released;
-      }
-    }
+        return this.run(runner, opened, delivery, repeats - 1);
+      },
+    );
   }
 }
 

@@ -35,6 +35,7 @@ export class DeliveryPipeline implements Pipeline {
     const admitted = runner.admit(message);
     if (admitted !== true && !(await stillOurs(admitted, runner, delivery))) return delivery.requeue();
     const attempt = await this.attempts.make(runner, opened, delivery);
-    await this.settler.settle({ delivery, message, handler, ...attempt });
+    const settling = this.settler.settle({ delivery, message, handler, ...attempt });
+    if (settling) await settling;
   }
 }

@@ -44,7 +44,7 @@ export class HandlerRunner {
     const run = new HandlerRun(this.handler, () => delivery.lost);
     const work = this.inbox
       ? this.inTransaction(this.inbox, opened, delivery, run)
-      : this.invoke(opened, run).then(handled);
+      : this.invoke(opened, run);
     if (!this.room.limited && !this.inbox) return work;
     this.room.enter([opened.message.id], work, run);
     return this.handler.timeout === undefined ? work : run.watch(work);
@@ -78,7 +78,7 @@ export class HandlerRunner {
     return standings[0] === 'handled' ? 'duplicate' : 'handled';
   }
 
-  private async invoke(opened: OpenedMessage, run: HandlerRun, manager?: EntityManager): Promise<void> {
+  private async invoke(opened: OpenedMessage, run: HandlerRun, manager?: EntityManager): Promise<Completion> {
     const { message, payload } = opened;
     const context = new EventContext(message, this.queue, run, manager);
     run.begin();
@@ -86,10 +86,9 @@ export class HandlerRunner {
       await this.tracking.run(continueChain(message), () =>
         this.handler.invoke(payload(this.handler.form), context),
       );
+      return 'handled';
     } finally {
       run.end();
     }
   }
 }
-
-const handled = (): Completion => 'handled';

@@ -81,15 +81,12 @@ export class Invoker {
     const run = create(callback, PARAMETERS, target.prepare, running);
     const filtering = { guards: false, interceptors: false, filters: true };
     const filter = create(rethrowing(callback), NO_PARAMETERS, undefined, filtering);
-    return async (payload, context) => {
-      try {
-        await run(payload, context);
-      } catch (error) {
-        await filtered(() => filter(payload, context, error), error);
-      }
-    };
+    return (payload, context) =>
+      run(payload, context).then(nothing, (error) => filtered(() => filter(payload, context, error), error));
   }
 }
+
+const nothing = () => undefined;
 
 const NO_PARAMETERS = 'nestjs-rabbitmq-outbox:no-parameters';
 

@@ -48,7 +48,7 @@ export class QueueConsumer {
   /** Resolves when it consumes, or when the broker cannot be reached; consuming then begins when it can. */
   async start(): Promise<void> {
     const request = requestFor(this.queue);
-    this.subscription = await this.subscriber.subscribe(request, (delivery) => void this.handle(delivery));
+    this.subscription = await this.subscriber.subscribe(request, (delivery) => this.handle(delivery));
     if (this.paused) await this.subscription.pause();
   }
 
@@ -118,18 +118,18 @@ export class QueueConsumer {
     return [...this.earlier, this.inFlight];
   }
 
-  private async handle(delivery: Delivery): Promise<void> {
+  private handle(delivery: Delivery): void {
     const { inFlight } = this;
     inFlight.began();
     this.hadWork = true;
-    try {
-      await this.pipeline.process(delivery);
-    } catch (error) {
-      // A bug of ours, not of the handler: the message stays unsettled and comes back with the channel's end.
-      this.logger.error(`Event ${delivery.message.id} could not be settled: ${describeFailure(error)}`);
-    } finally {
-      inFlight.ended();
-    }
+    this.pipeline.process(delivery).then(
+      () => inFlight.ended(),
+      (error: unknown) => {
+        // A bug of ours, not of the handler: the message stays unsettled and comes back with the channel's end.
+        this.logger.error(`Event ${delivery.message.id} could not be settled: ${describeFailure(error)}`);
+        inFlight.ended();
+      },
+    );
   }
 }
 

@@ -36,14 +36,31 @@ export class Settler {
     private readonly logger: Pick<Logger, 'warn' | 'error'>,
   ) {}
 
-  /** @param forwarding where retries and dead letters go, if not to the queues for them */
-  async settle(handled: Handled, forwarding = this.forwarding): Promise<void> {
-    const { delivery, message, outcome } = handled;
-    if (outcome.kind === 'released') return delivery.requeue();
-    const safe = leavesNothing(outcome) || (await this.secure(message, delivery, outcome, forwarding));
-    if (!safe) return delivery.requeue();
+  /**
+   * Resolves when it is done; at once, without a promise, where nothing has to be sent before.
+   * @param forwarding where retries and dead letters go, if not to the queues for them
+   */
+  settle(handled: Handled, forwarding = this.forwarding): Promise<void> | undefined {
+    const { delivery, outcome } = handled;
+    if (outcome.kind === 'released') delivery.requeue();
+    else if (leavesNothing(outcome)) this.done(handled, outcome);
+    else return this.forwardAndSettle(handled, outcome, forwarding);
+    return undefined;
+  }
+
+  private async forwardAndSettle(
+    handled: Handled,
+    outcome: Forwarded,
+    forwarding: Forwarding,
+  ): Promise<void> {
+    const { delivery, message } = handled;
+    if (await this.secure(message, delivery, outcome, forwarding)) this.done(handled, outcome);
+    else delivery.requeue();
+  }
+
+  private done({ delivery, message, handler, duration }: Handled, outcome: Settled): void {
     delivery.ack();
-    this.teller.settled(message, handled.handler, outcome, handled.duration);
+    this.teller.settled(message, handler, outcome, duration);
   }
 
   /** Whether nothing is lost if the original goes. Tries until it is, unless its channel goes or the process has to stop. */

@@ -26,6 +26,7 @@ export class ConsumerChannel implements DeliverySession {
   constructor(private readonly channel: Channel) {
     this.acks = new Acks(
       () => this.lowestUnsettled(),
+      () => this.prefetched,
       // The very message that was delivered: instrumentation of amqplib knows what it began for it by nothing else.
       ({ raw }, multiple) => channel.ack(raw, multiple),
     );

@@ -39,7 +39,7 @@ export class BatchDeliveries {
     const again: Gathered[] = [];
     const repeated: Gathered[] = [];
     const alone: Gathered[] = [];
-    const settling: Array<Promise<void>> = [];
+    const settling: Array<Promise<void> | undefined> = [];
     for (const [index, gathered] of batch.entries()) {
       const fate = fates[index] as Fate;
       if (fate.kind === 'again') again.push(gathered);
@@ -55,7 +55,7 @@ export class BatchDeliveries {
     { opened: { message }, delivery }: Gathered,
     outcome: Outcome,
     duration: number,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     return this.settler.settle({ delivery, message, handler: this.runner.handler, outcome, duration });
   }
 

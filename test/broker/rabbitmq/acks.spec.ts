@@ -23,7 +23,7 @@ class Broker {
 }
 
 /** A channel with deliveries 1 to `count`, all in the hands of handlers. */
-function channel(count: number) {
+function channel(count: number, prefetch = 100) {
   const broker = new Broker();
   const running = new Set<number>();
   for (let tag = 1; tag <= count; tag++) {
@@ -32,6 +32,7 @@ function channel(count: number) {
   }
   const acks = new Acks<{ readonly tag: number }>(
     () => running.values().next().value ?? Infinity,
+    () => prefetch,
     ({ tag }, multiple) => broker.ack(tag, multiple),
   );
   const handled = (...tags: number[]) => {
@@ -52,6 +53,17 @@ describe('acks of one turn of the event loop', () => {
     expect(broker.sent).toEqual([]);
     await turn();
     expect(broker.sent).toEqual([[5, true]]);
+  });
+
+  test('are told before its end when the broker could send more: an eighth of the prefetch is done', async () => {
+    const { broker, handled } = channel(20, 64);
+    handled(...Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(broker.sent).toEqual([
+      [8, true],
+      [16, true],
+    ]);
+    await turn();
+    expect(broker.sent.slice(2)).toEqual([[20, true]]);
   });
 
   test('never cover one whose handler still runs', async () => {
@@ -98,26 +110,30 @@ describe('acks of one turn of the event loop', () => {
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('turn' as const), which: fc.constant(0) }) },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { broker, running, acks, handled } = channel(10);
-        let last = 10;
-        for (const { kind, which } of steps) {
-          const tag = [...running][which % Math.max(1, running.size)];
-          if (kind === 'turn') await turn();
-          for (let n = 0; kind === 'deliver' && n < which; n++) {
-            running.add(++last);
-            broker.deliver(last);
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.constantFrom(1, 40, 1_000),
+        async (steps, prefetch) => {
+          const { broker, running, acks, handled } = channel(10, prefetch);
+          let last = 10;
+          for (const { kind, which } of steps) {
+            const tag = [...running][which % Math.max(1, running.size)];
+            if (kind === 'turn') await turn();
+            for (let n = 0; kind === 'deliver' && n < which; n++) {
+              running.add(++last);
+              broker.deliver(last);
+            }
+            if (tag === undefined) continue;
+            if (kind === 'handled') handled(tag);
+            if (kind === 'requeue') {
+              running.delete(tag);
+              broker.ack(tag, false); // A nack settles it, too.
+            }
           }
-          if (tag === undefined) continue;
-          if (kind === 'handled') handled(tag);
-          if (kind === 'requeue') {
-            running.delete(tag);
-            broker.ack(tag, false); // A nack settles it, too.
-          }
-        }
-        acks.flush();
-        expect(broker.unacked).toEqual(running);
-      }),
+          acks.flush();
+          expect(broker.unacked).toEqual(running);
+        },
+      ),
     );
   });
 });
