@@ -18,6 +18,6 @@ export default {
   testTimeout: 120_000,
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // A worker keeps the modules of every file it has run; it begins anew before it runs out of memory.
-  maxWorkers: 3,
+  maxWorkers: 2,
   workerIdleMemoryLimit: '1500MB',
 };

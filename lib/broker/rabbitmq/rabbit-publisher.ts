@@ -160,10 +160,11 @@ export class RabbitPublisher implements EventPublisher {
     this.opening = true;
     try {
       await this.settings.prepare();
-      const channel: ConfirmingChannel = new ConfirmingChannel(
-        await this.connection.openConfirmChannel(),
-        this.settings.exchange,
-        (error) => this.channelLost(channel, error),
+      const opened = await this.connection.openConfirmChannel();
+      // The last word before the connection went may have been that it is open; nobody would hear it close.
+      if (!this.connection.connected) return;
+      const channel: ConfirmingChannel = new ConfirmingChannel(opened, this.settings.exchange, (error) =>
+        this.channelLost(channel, error),
       );
       this.channel = channel;
       this.changed();

@@ -29,7 +29,8 @@ class FakeChannel extends EventEmitter {
 }
 
 class FakeConnection {
-  readonly connected = true;
+  connected = true;
+  goesAsItOpens = false;
   readonly target = 'here';
   private listener: ConnectionListener = {};
 
@@ -48,6 +49,7 @@ class FakeConnection {
   }
 
   openConfirmChannel(): Promise<ConfirmChannel> {
+    if (this.goesAsItOpens) this.connected = false;
     return Promise.resolve(this.channels.shift() as unknown as ConfirmChannel);
   }
 }
@@ -59,16 +61,33 @@ const request = (messageId: string) => ({
   properties: { messageId, mandatory: true },
 });
 
+const SETTINGS = {
+  exchange: 'events',
+  appId: 'shop',
+  prepare: () => Promise.resolve(),
+  reopenDelay: 1,
+  logger: { warn: () => undefined },
+};
+
 describe('a publisher', () => {
+  test('is not ready with a channel whose connection went in the breath in which it was opened', async () => {
+    const connection = new FakeConnection([new FakeChannel(false), new FakeChannel(true)]);
+    const publisher = new RabbitPublisher(connection as unknown as RabbitConnection, SETTINGS);
+    connection.goesAsItOpens = true;
+    publisher.start();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(publisher.ready).toBe(false);
+    connection.goesAsItOpens = false;
+    connection.connected = true;
+    connection.comeBack();
+    await eventually(() => publisher.ready);
+    expect(await publisher.send([request('1')], 1_000)).toEqual([{ kind: 'confirmed' }]);
+    await publisher.close();
+  });
+
   test('opens a channel on each new connection, also if the last one had closed before anybody could hear of it', async () => {
     const connection = new FakeConnection([new FakeChannel(false), new FakeChannel(true)]);
-    const publisher = new RabbitPublisher(connection as unknown as RabbitConnection, {
-      exchange: 'events',
-      appId: 'shop',
-      prepare: () => Promise.resolve(),
-      reopenDelay: 1,
-      logger: { warn: () => undefined },
-    });
+    const publisher = new RabbitPublisher(connection as unknown as RabbitConnection, SETTINGS);
     const changes: boolean[] = [];
     publisher.onReadyChange(() => changes.push(publisher.ready));
     publisher.start();
