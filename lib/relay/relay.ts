@@ -164,7 +164,9 @@ export class OutboxRelay {
         const counts = await pass.ended;
         total = addCounts(total, counts);
         if (pass.error) throw pass.error;
-        if (counts.claimed === 0 && this.pipeline.size === 0 && !this.pipeline.hasMore) return total;
+        // Without lanes nothing is read, whatever there is: that is for whoever has them.
+        const mayRead = this.pipeline.hasMore && this.keeper.lanes.size > 0;
+        if (counts.claimed === 0 && this.pipeline.size === 0 && !mayRead) return total;
         await this.pipeline.quiet();
       }
     });

@@ -29,7 +29,8 @@ function eachAsRead(rows: readonly AsRead[], statement: (asRead: string) => stri
     if (seqs) seqs.push(seq);
     else byAttempts.set(attempts, [seq]);
   }
-  return [...byAttempts].map(([attempts, seqs]) =>
+  const sorted = [...byAttempts].sort(([one], [other]) => one - other);
+  return sorted.map(([attempts, seqs]) =>
     statement(`seq = ANY (${list(seqs)}) AND attempts = ${attempts} AND state = 'pending' AND ${UNHURRIED}`),
   );
 }
