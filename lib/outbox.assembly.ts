@@ -61,11 +61,9 @@ export interface OutboxParts {
   readonly doctorFor: (requests: Requests, outside?: OutsideApplication) => OutboxDoctor;
 }
 
-/** What whoever asks about an application from outside of it has to do first, and does not know. */
-export interface OutsideApplication {
-  readonly ready: NonNullable<DoctorParts['ready']>;
-  readonly isExchangeGuessed: boolean;
-}
+/** For who asks about an application from outside of it. */
+export type OutsideApplication = Required<Pick<DoctorParts, 'ready'>> &
+  Required<Pick<DoctorParts['application'], 'isExchangeGuessed'>>;
 
 /** What the handlers of an application need of the broker. */
 type Requests = () => readonly SubscriptionRequest[];

@@ -18,8 +18,8 @@ export interface Attempt {
 }
 
 /**
- * Runs handlers, and decides what that means for the message. Never throws. Every promise costs each message what a
- * context that follows it through them costs, so there are no more of them than it takes.
+ * Runs handlers, and decides what that means for the message. Never throws. There are no more promises than it takes: each
+ * costs every message time, most of it where an asynchronous context follows them.
  */
 export class Attempts {
   constructor(private readonly tracing: Pick<TracingSlot, 'active'>) {}

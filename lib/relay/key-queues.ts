@@ -18,7 +18,7 @@ interface KeyQueue {
 }
 
 /** Nothing of the key is left in the table. */
-const NOTHING = Number.POSITIVE_INFINITY;
+export const NOTHING = Number.POSITIVE_INFINITY;
 /**
  * An event that has failed before holds back the others of its key, in the table, also what commits late with a lower
  * number: reads have passed over it, and when that event is through, all of the key is read again.
@@ -71,7 +71,7 @@ export class KeyQueues {
     return waited;
   }
 
-  /** The failure is on record. `goesOn`: what comes after it need not wait, and is to be read. */
+  /** The failure is on record. `goesOn`: others of its key need not wait for it, as far as we know, and are to be read. */
   recorded(key: string, entry: Entry, goesOn: boolean): void {
     const queue = this.queues.get(key);
     if (!queue?.failed || queue.front !== entry) return;
@@ -100,7 +100,7 @@ export class KeyQueues {
   }
 
   /** What was read of a key that waits for it, in order, and behind what there may be more. Yields the one that goes now. */
-  filled(key: string, entries: readonly Entry[], more = NOTHING): Entry | undefined {
+  filled(key: string, entries: readonly Entry[], more: number): Entry | undefined {
     const queue = this.queues.get(key);
     if (!queue) return undefined;
     this.hungry.delete(key);

@@ -61,7 +61,7 @@ export class Pipeline {
       moved: () => this.tellMoved(),
     });
     this.settler = new Settler(store, settings.batchSize, {
-      recorded: (settled, overtaken) => this.feeder.afterReads(() => this.recorded(settled, overtaken)),
+      recorded: (settled, unchanged) => this.feeder.afterReads(() => this.recorded(settled, unchanged)),
       failed: (error) => hooks.trouble(error),
     });
     this.feeder = new Feeder(store.openReader(), this.stream, lanes, settings.batchSize);
@@ -201,7 +201,7 @@ export class Pipeline {
     this.tellMoved();
   }
 
-  private recorded(settled: readonly Settled[], overtaken: readonly number[]): void {
+  private recorded(settled: readonly Settled[], unchanged: readonly number[]): void {
     for (const { entry, verdict, isReturned } of settled) {
       this.tally.add(verdict.kind);
       if (isReturned) this.returned.add(entry.event);
@@ -210,7 +210,8 @@ export class Pipeline {
         if (entry.event.hasFailed) this.stream.passed(entry);
       } else {
         const isOver = verdict.kind === 'dead' && this.settings.onDead === 'continue';
-        this.stream.failureRecorded(entry, isOver || overtaken.includes(entry.event.seq));
+        // Of a row that is not as it was we do not know whether its key waits: the table does, and is asked.
+        this.stream.failureRecorded(entry, isOver || unchanged.includes(entry.event.seq));
       }
       entry.pass?.settled(verdict);
     }

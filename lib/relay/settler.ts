@@ -11,8 +11,8 @@ export interface Settled {
 }
 
 export interface SettlerHooks {
-  /** `overtaken`: the numbers of failures of which nothing was recorded, for somebody else has had the row. */
-  recorded(settled: readonly Settled[], overtaken: readonly number[]): void;
+  /** `unchanged`: the numbers of failures whose row was not as it was read any more; see `OutboxStore.settle()`. */
+  recorded(settled: readonly Settled[], unchanged: readonly number[]): void;
   /** It could not be recorded, and is tried again after so many ms. */
   failed(error: Error): number;
 }
@@ -85,9 +85,9 @@ export class Settler {
   private async recordAll(): Promise<void> {
     do {
       const batch = this.waiting.splice(0, MOST_AT_ONCE);
-      let overtaken: readonly number[];
+      let unchanged: readonly number[];
       try {
-        overtaken = await this.store.settle(settlementOf(batch));
+        unchanged = await this.store.settle(settlementOf(batch));
       } catch (error) {
         // To try again for ever would keep the process alive.
         if (this.isStopped) return;
@@ -96,7 +96,7 @@ export class Settler {
         this.timer = setTimeout(() => this.recordIn(0), wait);
         return;
       }
-      this.hooks.recorded(batch, overtaken);
+      this.hooks.recorded(batch, unchanged);
     } while (this.waiting.length >= this.batchSize || (this.isUrgent && this.waiting.length > 0));
     if (this.waiting.length > 0) this.timer ??= setTimeout(() => this.recordIn(0), PATIENCE);
   }

@@ -2,7 +2,7 @@ import type { EventPublisher, PublishOutcome } from '../broker/publisher.js';
 import type { PendingEvent } from '../store/store.js';
 import { Entry } from './entry.js';
 import { Fifo } from './fifo.js';
-import { KeyQueues } from './key-queues.js';
+import { KeyQueues, NOTHING } from './key-queues.js';
 import type { Pass } from './pass.js';
 
 export interface StreamSettings {
@@ -95,7 +95,7 @@ export class Stream {
     if (!this.keys.waitsFor(key, after)) return;
     const entries = events.map((event) => this.remember(event, pass)).filter((entry) => entry !== undefined);
     for (const entry of entries) entry.pass?.entered();
-    const next = this.keys.filled(key, entries, all ? undefined : (events.at(-1)?.seq ?? after));
+    const next = this.keys.filled(key, entries, all ? NOTHING : (events.at(-1)?.seq ?? after));
     if (next) this.ready.push(next);
     this.pumpSoon();
   }

@@ -24,9 +24,10 @@ export interface OutboxStore {
   openReader(): EventReader;
 
   /**
-   * Records outcomes, with one statement for each kind. Repeating it does no harm, and neither does somebody else having
-   * recorded the same event meanwhile: what is not as it was read stays as it is. Resolves to the numbers of the failures
-   * of which that is so: they hold back nothing.
+   * Records outcomes, many with one statement. Repeating it does no harm, and neither does somebody else having recorded
+   * the same event meanwhile: what is not as it was read stays as it is. Resolves to the numbers of the failures of which
+   * that is so: somebody else has had the row, or we ourselves at a first try whose answer was lost. What such a row holds
+   * back, the table knows.
    */
   settle(settlement: Settlement): Promise<readonly number[]>;
 

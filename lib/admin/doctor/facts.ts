@@ -56,13 +56,18 @@ export class Facts {
     return this.once('consumers', () => this.parts.registry.list());
   }
 
-  /** How the application's own queues are declared, and which exchange its events go to. */
+  /** How the application's own queues are declared, and which exchange its events go to: by the record, if nobody said. */
   plan(): Promise<QueuePlan> {
     return this.once('plan', async () => {
       const { plan, isExchangeGuessed } = this.parts.application;
-      const consumers = isExchangeGuessed ? await this.consumers() : [];
-      const [latest] = consumers.toSorted((one, other) => other.seenAt.getTime() - one.seenAt.getTime());
-      return latest ? { ...plan, exchange: latest.needs.exchange } : plan;
+      if (!isExchangeGuessed) return plan;
+      // Without a database, of which another check tells, nothing is on record.
+      const consumers = await this.consumers().catch(() => []);
+      const living = consumers.filter(({ alive }) => alive);
+      const exchanges = new Set((living.length > 0 ? living : consumers).map(({ needs }) => needs.exchange));
+      const [exchange] = exchanges;
+      // Of several, which is meant is anybody's guess.
+      return exchange !== undefined && exchanges.size === 1 ? { ...plan, exchange } : plan;
     });
   }
 

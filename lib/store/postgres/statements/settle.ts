@@ -7,7 +7,8 @@ import { UNHURRIED } from './unhurried.js';
  * All of them leave alone what is not as it was when it was read: another relay may have taken over meanwhile, and an
  * operator may have put his hand to it. They can be repeated, when the answer to the first try was lost.
  *
- * Numbers are sorted: two relays that settle the same rows wait for each other, but never in a circle.
+ * Numbers are sorted, and so are statements in one message: two relays that settle the same rows wait for each other, but
+ * never in a circle.
  */
 
 export const deletePublished = ({ outbox }: Tables, rows: readonly AsRead[]): string[] =>
