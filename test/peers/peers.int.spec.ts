@@ -90,7 +90,7 @@ test('while a failed event waits for its next attempt, the broker is as idle as 
   }
   const app = await stage.start({ providers: [Patient] });
   await stage.publish('patient');
-  await eventually(() => calls.length === 1);
+  await eventually(async () => (await stage.look(`${stage.playground.name}.retry.1m`)).messageCount === 1);
   const before = await cpuTime();
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   const spent = (await cpuTime()) - before;

@@ -67,7 +67,7 @@ export class FakeStore {
     }
   }
 
-  /** What operators do to a dead event, or to one that they do not want to see again. */
+  /** What operators do to a dead event. */
   requeue(seq: number): void {
     const row = this.rows.get(seq);
     if (row) Object.assign(row, { attempts: 0, hasFailed: true, state: 'pending', version: row.version + 1 });
@@ -132,11 +132,9 @@ export class FakeStore {
       read: (limit: number, lanes: () => LaneSet) =>
         looking(() => {
           const fresh = this.pending().filter((row) => !seen.has(markOf(row)) && lanes().has(row.event.slot));
-          const passedOver = fresh.filter((row) => !row.hasFailed && this.isHeldBack(row));
-          for (const row of passedOver) seen.add(markOf(row));
-          const found = fresh
-            .filter((row) => !passedOver.includes(row) && !this.isBehindFailed(row))
-            .slice(0, limit);
+          const isOver = (row: Row) => (row.hasFailed ? this.isBehindFailed(row) : this.isHeldBack(row));
+          for (const row of fresh.filter(isOver)) seen.add(markOf(row));
+          const found = fresh.filter((row) => !seen.has(markOf(row))).slice(0, limit);
           covered = Math.max(covered, ...found.map(({ event }) => event.seq));
           return found;
         }),
@@ -244,7 +242,10 @@ export async function quiet(): Promise<void> {
   for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Resolves when it is so. */
+/** Resolves when it is so; rejects when it is not within ten seconds, so that a test that fails leaves nothing behind. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const deadline = Date.now() + 10_000; !isSo();) {
+    if (Date.now() > deadline) throw new Error(`Not within 10 s: ${isSo.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { PublishOutcome } from '../../lib/broker/publisher.js';
-import { OutboxRelay, type RelaySettings } from '../../lib/relay/relay.js';
-import { FakePublisher, FakeStore, gate, quiet, SETTINGS, SILENT, until } from './fakes.js';
+import { FakePublisher, FakeStore, gate, quiet, until } from './fakes.js';
+import { makeRelay, startRelay } from './relays.js';
 
 /*
  * While an event of a key has failed, reads pass over the others of that key. Nobody tells of them when it is through: the
@@ -11,23 +11,7 @@ import { FakePublisher, FakeStore, gate, quiet, SETTINGS, SILENT, until } from '
 const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
 const REFUSED: PublishOutcome = { kind: 'refused', error: new Error('no') };
 
-let relay: OutboxRelay | undefined;
-
-afterEach(async () => {
-  relay?.stop();
-  await relay?.finished(1_000);
-});
-
-function start(
-  store: FakeStore,
-  publisher: FakePublisher,
-  settings: Partial<RelaySettings> = {},
-): OutboxRelay {
-  const all = { ...SETTINGS, batchSize: 10, ...settings };
-  relay = new OutboxRelay(store.asStore(), publisher, all, undefined, SILENT);
-  relay.start();
-  return relay;
-}
+const SMALL = { batchSize: 10 };
 
 /** Answers each time as is said; confirms what nothing is said of. */
 function answering(publisher: FakePublisher, answers: Record<string, Array<Promise<PublishOutcome>>>) {
@@ -42,7 +26,7 @@ describe('what is held back by an event that has failed', () => {
     const first = gate<PublishOutcome>();
     answering(publisher, { 1: [first.opened] });
     store.add(1, 3);
-    const running = start(store, publisher, { onDead: 'continue' });
+    const running = startRelay(store, publisher, { ...SMALL, onDead: 'continue' });
     await until(() => publisher.published.length === 1);
     store.add(2);
     store.requeue(2);
@@ -61,7 +45,7 @@ describe('what is held back by an event that has failed', () => {
     answering(publisher, { 1: [first.opened] });
     const all = Array.from({ length: 100 }, (_, index) => index + 1);
     store.add(...all);
-    const running = start(store, publisher, { onDead: 'continue', batchSize: 200 });
+    const running = startRelay(store, publisher, { ...SMALL, onDead: 'continue', batchSize: 200 });
     await until(() => publisher.published.length === 1);
     store.requeue(80);
     store.add(101, 102);
@@ -78,7 +62,7 @@ describe('what is held back by an event that has failed', () => {
     const again = gate<PublishOutcome>();
     answering(publisher, { 5: [Promise.resolve(REFUSED), again.opened] });
     store.add(5, 6);
-    const running = start(store, publisher);
+    const running = startRelay(store, publisher, SMALL);
     await until(() => publisher.published.length === 2);
     store.add(3);
     running.wake();
@@ -94,7 +78,7 @@ describe('what is held back by an event that has failed', () => {
     const last = gate<PublishOutcome>();
     answering(publisher, { 5: [Promise.resolve(REFUSED), last.opened] });
     store.add(5, 6);
-    const running = start(store, publisher, { attempts: 2, onDead: 'continue' });
+    const running = startRelay(store, publisher, { ...SMALL, attempts: 2, onDead: 'continue' });
     await until(() => publisher.published.length === 2);
     store.add(3);
     running.wake();
@@ -113,8 +97,88 @@ describe('what is held back by an event that has failed', () => {
       store.rows.delete(1);
       return Promise.resolve();
     };
-    start(store, publisher);
+    startRelay(store, publisher, SMALL);
     await until(() => publisher.published.length === 3);
     expect(publisher.published).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('an event that was refused, of which the answer to the settle is lost', () => {
+  /** Records once without saying so, and is asked again. */
+  function losing(store: FakeStore) {
+    const settle = store.settle.bind(store);
+    let isFirst = true;
+    store.settle = async (settlement) => {
+      const unchanged = await settle(settlement);
+      if (!isFirst) return unchanged;
+      isFirst = false;
+      throw new Error('Connection terminated unexpectedly');
+    };
+  }
+
+  test.each(['park', 'continue'] as const)(
+    'holds back its key until it is published (%s)',
+    async (onDead) => {
+      const store = new FakeStore(onDead === 'park');
+      const publisher = new FakePublisher();
+      answering(publisher, { 1: [Promise.resolve(REFUSED)] });
+      losing(store);
+      store.add(1, 2, 3);
+      startRelay(store, publisher, { ...SMALL, onDead });
+      await until(() => Object.values(store.states()).every((state) => state === 'published'));
+      expect(publisher.published).toEqual(['1', '1', '2', '3']);
+    },
+  );
+
+  test.each([
+    ['park', ['1'], { 1: 'dead', 2: 'pending', 3: 'pending' }],
+    ['continue', ['1', '2', '3'], { 1: 'dead', 2: 'published', 3: 'published' }],
+  ] as const)('parks its key when it is dead, or does not (%s)', async (onDead, published, states) => {
+    const store = new FakeStore(onDead === 'park');
+    const publisher = new FakePublisher();
+    answering(publisher, { 1: [Promise.resolve(REFUSED)] });
+    losing(store);
+    store.add(1, 2, 3);
+    const running = startRelay(store, publisher, { ...SMALL, onDead, attempts: 1 });
+    await until(() => running.counts.dead === 1);
+    running.wake();
+    await until(() => publisher.published.length === published.length);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(publisher.published).toEqual(published);
+    expect(store.states()).toEqual(states);
+  });
+});
+
+describe('drain()', () => {
+  test('ends when its lanes have gone to others, although its key has more in the table', async () => {
+    const store = new FakeStore();
+    const publisher = new FakePublisher();
+    const answer = gate<PublishOutcome>();
+    answering(publisher, { 1: [answer.opened] });
+    let lose: (error: Error) => void = () => undefined;
+    const openSeat = store.openSeat.bind(store);
+    store.openSeat = () => {
+      const seat = openSeat();
+      let isTaken = false;
+      return {
+        ...seat,
+        census: () => (isTaken ? Promise.resolve({ shares: [0, 1], free: [] }) : seat.census()),
+        onLost: (listener) => {
+          lose = (error) => {
+            isTaken = true;
+            listener(error);
+          };
+        },
+      };
+    };
+    store.add(1, 2);
+    store.requeue(1);
+    const relay = makeRelay(store, publisher, { batchSize: 10 });
+    const draining = relay.drain();
+    await until(() => publisher.published.length === 1);
+    lose(new Error('terminated'));
+    answer.open(CONFIRMED);
+    expect(await draining).toMatchObject({ published: 1 });
+    expect(store.states()).toEqual({ 1: 'published', 2: 'pending' });
   });
 });

@@ -1,22 +1,10 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { PublishOutcome } from '../../lib/broker/publisher.js';
 import { laneSlot } from '../../lib/event/lane.js';
-import { OutboxRelay, type RelaySettings } from '../../lib/relay/relay.js';
-import { FakePublisher, FakeStore, gate, quiet, SETTINGS, SILENT, until } from './fakes.js';
+import { FakePublisher, FakeStore, gate, quiet, SETTINGS, until } from './fakes.js';
+import { startRelay } from './relays.js';
 
 const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
-
-let relay: OutboxRelay | undefined;
-
-afterEach(async () => {
-  relay?.stop();
-  await relay?.finished(1_000);
-});
-
-function start(store: FakeStore, publisher: FakePublisher, settings: Partial<RelaySettings>): void {
-  relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, ...settings }, undefined, SILENT);
-  relay.start();
-}
 
 describe('a relay that has not heard of its lanes for a while', () => {
   test('publishes nothing: it may have been frozen, and the lanes be in other hands', async () => {
@@ -33,11 +21,11 @@ describe('a relay that has not heard of its lanes for a while', () => {
       },
     });
     store.add(1);
-    start(store, publisher, { idleTimeout: 100 });
+    const relay = startRelay(store, publisher, { idleTimeout: 100 });
     await until(() => publisher.published.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 60));
     store.add(2);
-    relay?.wake();
+    relay.wake();
     await quiet();
     expect(publisher.published).toEqual(['1']);
     frozen.open();
@@ -52,10 +40,11 @@ describe('a relay whose lanes go, with an event of theirs in memory that has not
     const answer = gate<PublishOutcome[]>();
     publisher.answer = () => answer.opened;
     const announcement = { ...SETTINGS.announcement, lanes };
-    start(store, publisher, { window: 1, announcement });
+    const relay = startRelay(store, publisher, { window: 1, announcement });
     await until(() => publisher.published.length === 1);
     await quiet();
     return {
+      relay,
       published: publisher.published,
       confirm: () => {
         publisher.answer = (events) => Promise.resolve(events.map(() => CONFIRMED));
@@ -70,13 +59,13 @@ describe('a relay whose lanes go, with an event of theirs in memory that has not
     const openSeat = store.openSeat.bind(store);
     store.openSeat = () => ({ ...openSeat(), onLost: (listener) => void (lose = listener) });
     store.addOf(null, 1, 2);
-    const { published, confirm } = await startWithOneWaiting(store, 1);
+    const { relay, published, confirm } = await startWithOneWaiting(store, 1);
     lose(new Error('terminated'));
     store.rows.delete(2); // Published by whoever had the lane meanwhile.
     confirm();
     store.addOf(null, 3);
     await until(() => {
-      relay?.wake();
+      relay.wake();
       return published.includes('3');
     });
     expect(published).not.toContain('2');

@@ -1,29 +1,12 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { PublishOutcome } from '../../lib/broker/publisher.js';
 import { BrokerUnavailableError } from '../../lib/errors/broker-unavailable.error.js';
-import { OutboxRelay, type RelaySettings } from '../../lib/relay/relay.js';
-import { FakePublisher, FakeStore, gate, quiet, SETTINGS, SILENT, until } from './fakes.js';
+import { FakePublisher, FakeStore, gate, quiet, until } from './fakes.js';
+import { makeRelay, startRelay } from './relays.js';
 
 const LOST: PublishOutcome = { kind: 'unknown', error: new BrokerUnavailableError('gone') };
 const CONFIRMED: PublishOutcome = { kind: 'confirmed' };
 const REFUSED: PublishOutcome = { kind: 'refused', error: new Error('no') };
-
-let relay: OutboxRelay | undefined;
-
-afterEach(async () => {
-  relay?.stop();
-  await relay?.finished(1_000);
-});
-
-function start(
-  store: FakeStore,
-  publisher: FakePublisher,
-  settings: Partial<RelaySettings> = {},
-): OutboxRelay {
-  relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, ...settings }, undefined, SILENT);
-  relay.start();
-  return relay;
-}
 
 describe('events of one key', () => {
   test('leave one at a time: the next one when the one before is confirmed', async () => {
@@ -33,7 +16,7 @@ describe('events of one key', () => {
     let asked = 0;
     publisher.answer = () => answers[asked++]!.opened;
     store.add(1, 2, 3);
-    start(store, publisher);
+    startRelay(store, publisher);
     for (const [index, answer] of answers.entries()) {
       await until(() => publisher.published.length === index + 1);
       await quiet();
@@ -52,7 +35,7 @@ describe('events of one key', () => {
     store.addOf('slow', 1, 2);
     store.addOf('quick', 3, 4, 5);
     store.addOf(null, 6, 7);
-    start(store, publisher, { batchSize: 1 });
+    startRelay(store, publisher, { batchSize: 1 });
     await until(() => publisher.published.length === 6);
     await quiet();
     expect(new Set(publisher.published)).toEqual(new Set(['1', '3', '4', '5', '6', '7']));
@@ -64,7 +47,7 @@ describe('events of one key', () => {
     const all = Array.from({ length: 1_000 }, (_, index) => index + 1);
     store.add(...all);
     store.addOf('other', 1_001);
-    start(store, publisher, { batchSize: 100, window: 500 });
+    startRelay(store, publisher, { batchSize: 100, window: 500 });
     await until(() => publisher.published.length === 1_001);
     expect(publisher.published.filter((id) => id !== '1001')).toEqual(all.map(String));
     expect(publisher.published.indexOf('1001')).toBeLessThan(200);
@@ -98,7 +81,7 @@ describe('events of one key', () => {
       setTimeout(() => read.open(), 20);
       return events.map(() => REFUSED);
     };
-    start(store, publisher, { batchSize: 200, pollInterval: 20 });
+    startRelay(store, publisher, { batchSize: 200, pollInterval: 20 });
     await until(() => publisher.published.length === all.length + 1);
     const again = all.flatMap((id) => (String(id) === refused ? [refused, refused] : [String(id)]));
     expect(publisher.published).toEqual(again);
@@ -113,7 +96,7 @@ describe('events of one key', () => {
       if (publisher.published.length === 200) store.addOf('other', 1_001);
       return Promise.resolve(events.map(() => CONFIRMED));
     };
-    start(store, publisher, { batchSize: 100, window: 500 });
+    startRelay(store, publisher, { batchSize: 100, window: 500 });
     await until(() => publisher.published.length === 1_001);
     expect(publisher.published.indexOf('1001')).toBeLessThan(500);
   });
@@ -130,7 +113,7 @@ describe('drain()', () => {
       return Promise.resolve(events.map(() => outcome));
     };
     store.add(1, 2, 3);
-    relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, batchSize: 10 }, undefined, SILENT);
+    const relay = makeRelay(store, publisher, { batchSize: 10 });
     expect(await relay.drain()).toMatchObject({ published: 3, rescheduled: 1 });
     expect(publisher.published).toEqual(['1', '1', '2', '3']);
   });
@@ -139,7 +122,7 @@ describe('drain()', () => {
     const store = new FakeStore();
     const publisher = new FakePublisher();
     store.add(...Array.from({ length: 500 }, (_, index) => index + 1));
-    relay = new OutboxRelay(store.asStore(), publisher, { ...SETTINGS, batchSize: 100 }, undefined, SILENT);
+    const relay = makeRelay(store, publisher, { batchSize: 100 });
     expect(await relay.drain()).toMatchObject({ claimed: 500, published: 500 });
   });
 });
@@ -151,13 +134,13 @@ describe('a relay whose broker goes and comes back', () => {
     const answers = gate<PublishOutcome[]>();
     store.add(1, 2);
     publisher.answer = () => answers.opened;
-    start(store, publisher);
+    const relay = startRelay(store, publisher);
     await until(() => publisher.published.length === 1);
     publisher.setReady(false);
     store.add(3, 4);
     publisher.answer = (events) => Promise.resolve(events.map(() => CONFIRMED));
     publisher.setReady(true);
-    relay?.wake();
+    relay.wake();
     await quiet();
     expect(publisher.published).toEqual(['1']);
     answers.open([LOST]);
@@ -173,11 +156,11 @@ describe('a relay whose broker goes and comes back', () => {
     store.addOf('a', 1);
     store.addOf('b', 2);
     publisher.answer = () => answers.opened;
-    start(store, publisher);
+    const relay = startRelay(store, publisher);
     await until(() => publisher.published.length === 2);
     store.afterRead = () => ahead.opened;
     store.addOf('a', 3);
-    relay?.wake();
+    relay.wake();
     await quiet();
     publisher.setReady(false);
     answers.open([LOST, LOST]);
@@ -204,7 +187,7 @@ describe('a relay that gets no answer for an event', () => {
     const publisher = new FakePublisher();
     const answer = answering(publisher);
     store.add(1, 2);
-    start(store, publisher);
+    startRelay(store, publisher);
     await until(() => publisher.published.length === 1);
     answer('1', LOST);
     await until(() => publisher.published.length === 2);
@@ -229,14 +212,14 @@ describe('a relay that gets no answer for an event', () => {
     store.addOf('b', 2);
     // In memory, but the window is full.
     store.addOf('c', 3);
-    start(store, publisher, { batchSize: 1, window: 2 });
+    const relay = startRelay(store, publisher, { batchSize: 1, window: 2 });
     await until(() => publisher.published.length === 2 && store.reads >= 3);
     await quiet();
     // In the table only: in a new read it would pass the one of its key that is given up.
     store.addOf('a', 4);
     publisher.answer = (events) => Promise.resolve(events.map(() => CONFIRMED));
     answers[0]!.open([LOST]);
-    relay?.wake();
+    relay.wake();
     await quiet();
     expect(publisher.published).toEqual(['1', '2']);
     answers[1]!.open([CONFIRMED]);
@@ -258,10 +241,10 @@ describe('a relay of which an event was refused', () => {
         events.map(({ id }) => (id === '1' && !refused ? ((refused = true), REFUSED) : CONFIRMED)),
       );
     store.beforeSettle = () => settling.opened;
-    start(store, publisher, { batchSize: 10 });
+    const relay = startRelay(store, publisher, { batchSize: 10 });
     await quiet();
     store.add(4);
-    relay?.wake();
+    relay.wake();
     await quiet();
     expect(publisher.published).toEqual(['1']);
     settling.open();
@@ -286,7 +269,7 @@ describe('a relay of which an event was refused', () => {
         ),
       );
     };
-    start(store, publisher, { attempts: 1 });
+    startRelay(store, publisher, { attempts: 1 });
     await until(() => store.log.length > 0);
     ahead.open();
     await quiet();
@@ -300,7 +283,7 @@ describe('a relay of which an event was refused', () => {
     store.add(1, 2, 3);
     publisher.answer = (events) =>
       Promise.resolve(events.map(({ id }) => (id === '1' ? REFUSED : CONFIRMED)));
-    start(store, publisher, { attempts: 2, onDead: 'continue' });
+    startRelay(store, publisher, { attempts: 2, onDead: 'continue' });
     await until(() => publisher.published.length === 4);
     expect(publisher.published).toEqual(['1', '1', '2', '3']);
   });
@@ -314,7 +297,7 @@ describe('a relay whose settle fails', () => {
     store.beforeSettle = () =>
       failures-- > 0 ? Promise.reject(new Error('connection refused')) : Promise.resolve();
     store.add(1, 2, 3);
-    start(store, publisher);
+    startRelay(store, publisher);
     await until(() => Object.values(store.states()).every((state) => state === 'published'));
     expect(publisher.published).toEqual(['1', '2', '3']);
   });

@@ -1,23 +1,15 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
-import { OutboxRelay } from '../../lib/relay/relay.js';
-import { FakePublisher, FakeStore, SETTINGS, SILENT, until } from './fakes.js';
+import { describe, expect, test } from '@jest/globals';
+import { FakePublisher, FakeStore, until } from './fakes.js';
+import { makeRelay, startRelay } from './relays.js';
 
 describe('a relay whose database was in trouble', () => {
-  let relay: OutboxRelay | undefined;
-
-  afterEach(async () => {
-    relay?.stop();
-    await relay?.finished(1_000);
-  });
-
   test('is at rest again when it is back and there is nothing to do', async () => {
     const store = new FakeStore();
     const told: string[] = [];
     store.beforeRead = () =>
       store.reads <= 2 ? Promise.reject(new Error('connection refused')) : Promise.resolve();
     const logger = { log: (text: string) => told.push(text), warn: (text: string) => told.push(text) };
-    relay = new OutboxRelay(store.asStore(), new FakePublisher(), SETTINGS, undefined, logger);
-    relay.start();
+    startRelay(store, new FakePublisher(), {}, logger);
     await until(() => told.length === 2);
     expect(told).toEqual(['Publishing pauses: connection refused', 'Publishing goes on.']);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -27,7 +19,7 @@ describe('a relay whose database was in trouble', () => {
   test('tries again with growing waits, not in a loop', async () => {
     const store = new FakeStore();
     store.beforeRead = () => Promise.reject(new Error('connection refused'));
-    relay = new OutboxRelay(store.asStore(), new FakePublisher(), SETTINGS, undefined, SILENT);
+    const relay = makeRelay(store, new FakePublisher());
     const started = performance.now();
     relay.start();
     await until(() => store.reads === 3);
