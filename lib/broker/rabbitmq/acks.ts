@@ -3,10 +3,10 @@ const ENOUGH = 1 / 8;
 
 /**
  * Acks the deliveries of one channel with as few frames as possible: what is acked in one turn of the event loop is told
- * at its end, or when it is an eighth of the prefetch (a tenth faster than the end alone), with one `multiple` ack up to
- * the highest tag below which nothing is unsettled, and an ack for each tag above it. A `multiple` ack covers every lower
- * tag (https://www.rabbitmq.com/docs/confirms#consumer-acks-multiple-parameter), so it never passes one whose handler
- * still runs: that message would be lost if the process died.
+ * at its end, or when it is an eighth of the prefetch, with one `multiple` ack up to the highest tag below which nothing is
+ * unsettled, and an ack for each tag above it. A `multiple` ack covers every lower tag
+ * (https://www.rabbitmq.com/docs/confirms#consumer-acks-multiple-parameter), so it never passes one whose handler still
+ * runs: that message would be lost if the process died.
  */
 export class Acks<Delivery extends { readonly tag: number }> {
   /** Settled here; the broker is not told yet. */
