@@ -24,37 +24,37 @@ export interface Attempt {
 export class Attempts {
   constructor(private readonly tracing: Pick<TracingSlot, 'active'>) {}
 
-  async make(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Attempt> {
+  make(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Attempt> {
     const started = performance.now();
-    const outcome = await this.traced(runner, opened, delivery);
-    return { outcome, duration: performance.now() - started };
-  }
-
-  private traced(runner: HandlerRunner, opened: OpenedMessage, delivery: Run): Promise<Outcome> {
+    const ended = (outcome: Outcome): Attempt => ({ outcome, duration: performance.now() - started });
+    const run = <T>(ends: (outcome: Outcome) => T) =>
+      this.run(runner, opened, delivery, runner.handler.retry.immediate ?? 0, ends);
     const tracer = this.tracing.active;
-    const run = () => this.run(runner, opened, delivery, runner.handler.retry.immediate ?? 0);
-    return tracer ? tracer.handling([opened.message], runner.place, run) : run();
+    return tracer ? tracer.handling([opened.message], runner.place, () => run(same)).then(ended) : run(ended);
   }
 
-  private run(
+  private run<T>(
     runner: HandlerRunner,
     opened: OpenedMessage,
     delivery: Run,
     repeats: number,
-  ): Promise<Outcome> {
+    ends: (outcome: Outcome) => T,
+  ): Promise<T> {
     return runner.run(opened, delivery).then(
-      (completion) => OUTCOME[completion],
+      (completion) => ends(OUTCOME[completion || 'handled']),
       async (error) => {
         const { message } = opened;
         const outcome = outcomeOf(error, message.attempt, runner.handler.retry);
-        if (repeats === 0 || !isPassing(error, outcome)) return outcome;
+        if (repeats === 0 || !isPassing(error, outcome)) return ends(outcome);
         // Cut short by a shutdown or a lost channel, it has had no attempt.
-        if (!(await stillOurs(runner.admit(message), runner, delivery))) return OUTCOME.released;
-        return this.run(runner, opened, delivery, repeats - 1);
+        if (!(await stillOurs(runner.admit(message), runner, delivery))) return ends(OUTCOME.released);
+        return this.run(runner, opened, delivery, repeats - 1, ends);
       },
     );
   }
 }
+
+const same = (outcome: Outcome) => outcome;
 
 /** What a run needs to know of how its message came. */
 export type Run = Pick<Delivery, 'lost'>;

@@ -3,7 +3,7 @@ import type { Attempts } from './attempts.js';
 import { Gathering } from './batch/gathering.js';
 import type { DeliveryTeller } from './delivery-teller.js';
 import type { HandlerRunner } from './handler-runner.js';
-import type { MessageReader } from './payload/message-reader.js';
+import type { MessageReader, OpenedMessage } from './payload/message-reader.js';
 import type { Router } from './router.js';
 import type { Settler } from './settler.js';
 import { stillOurs } from './still-ours.js';
@@ -23,7 +23,15 @@ export class DeliveryPipeline implements Pipeline {
     private readonly teller: DeliveryTeller,
   ) {}
 
-  async process(delivery: Delivery): Promise<void> {
+  process(delivery: Delivery): Promise<void> {
+    try {
+      return this.begin(delivery) ?? Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  private begin(delivery: Delivery): Promise<void> | undefined {
     const opened = this.reader.open(delivery.message);
     const { message } = opened;
     const runner = this.router.runnerFor(message);
@@ -33,9 +41,26 @@ export class DeliveryPipeline implements Pipeline {
       return this.settler.settle({ delivery, message, handler, ...this.router.unmatched(message) });
     if (runner instanceof Gathering) return runner.add({ opened, delivery });
     const admitted = runner.admit(message);
-    if (admitted !== true && !(await stillOurs(admitted, runner, delivery))) return delivery.requeue();
-    const attempt = await this.attempts.make(runner, opened, delivery);
-    const settling = this.settler.settle({ delivery, message, handler, ...attempt });
-    if (settling) await settling;
+    return admitted === true
+      ? this.handle(runner, opened, delivery)
+      : this.handleLater(admitted, runner, opened, delivery);
+  }
+
+  private async handleLater(
+    admitted: boolean | Promise<boolean>,
+    runner: HandlerRunner,
+    opened: OpenedMessage,
+    delivery: Delivery,
+  ): Promise<void> {
+    if (await stillOurs(admitted, runner, delivery)) await this.handle(runner, opened, delivery);
+    else delivery.requeue();
+  }
+
+  private handle(runner: HandlerRunner, opened: OpenedMessage, delivery: Delivery): Promise<void> {
+    const { message } = opened;
+    const { handler } = runner;
+    return this.attempts
+      .make(runner, opened, delivery)
+      .then((attempt) => this.settler.settle({ delivery, message, handler, ...attempt }));
   }
 }

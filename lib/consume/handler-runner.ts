@@ -39,13 +39,13 @@ export class HandlerRunner {
     this.room.leave();
   }
 
-  /** Rejects with the error that counts for the outcome. */
-  run(opened: OpenedMessage, delivery: Pick<Delivery, 'lost'>): Promise<Completion> {
+  /** Rejects with the error that counts for the outcome; `undefined` is a run that was simply handled. */
+  run(opened: OpenedMessage, delivery: Pick<Delivery, 'lost'>): Promise<Completion | void> {
     const run = new HandlerRun(this.handler, () => delivery.lost);
-    const work = this.inbox
+    if (!this.room.limited && !this.inbox) return this.invoke(opened, run);
+    const work: Promise<Completion | void> = this.inbox
       ? this.inTransaction(this.inbox, opened, delivery, run)
-      : this.invoke(opened, run);
-    if (!this.room.limited && !this.inbox) return work;
+      : this.timed(opened, run);
     this.room.enter([opened.message.id], work, run);
     return this.handler.timeout === undefined ? work : run.watch(work);
   }
@@ -67,7 +67,7 @@ export class HandlerRunner {
       isolation: this.handler.inbox?.isolation,
       over: [this.drain.signal, delivery.lost],
       handle: async (manager) => {
-        await this.invoke(opened, run, manager);
+        await this.timed(opened, run, manager);
         return [];
       },
       get abandoned() {
@@ -78,17 +78,27 @@ export class HandlerRunner {
     return standings[0] === 'handled' ? 'duplicate' : 'handled';
   }
 
-  private async invoke(opened: OpenedMessage, run: HandlerRun, manager?: EntityManager): Promise<Completion> {
-    const { message, payload } = opened;
-    const context = new EventContext(message, this.queue, run, manager);
+  private async timed(opened: OpenedMessage, run: HandlerRun, manager?: EntityManager): Promise<void> {
     run.begin();
     try {
-      await this.tracking.run(continueChain(message), () =>
-        this.handler.invoke(payload(this.handler.form), context),
-      );
-      return 'handled';
+      await this.invoke(opened, run, manager);
     } finally {
       run.end();
+    }
+  }
+
+  private invoke(opened: OpenedMessage, run: HandlerRun, manager?: EntityManager): Promise<void> {
+    const { handler } = this;
+    const { message, payload } = opened;
+    try {
+      const context = new EventContext(message, this.queue, run, manager);
+      const decoded = payload(handler.form);
+      return this.tracking.run(
+        () => continueChain(message),
+        () => handler.invoke(decoded, context),
+      );
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { ContextIdFactory, type ContextId, type ExternalContextCreator, type ModuleRef } from '@nestjs/core';
 import { REQUEST_CONTEXT_ID } from '@nestjs/core/internal';
+import { isObservable } from 'rxjs';
 import { EventBatch } from './batch/event-batch.js';
 import type { EventContext } from './event-context.js';
 import type { Invoke } from './handler.js';
@@ -81,12 +82,19 @@ export class Invoker {
     const run = create(callback, PARAMETERS, target.prepare, running);
     const filtering = { guards: false, interceptors: false, filters: true };
     const filter = create(rethrowing(callback), NO_PARAMETERS, undefined, filtering);
-    return (payload, context) =>
-      run(payload, context).then(nothing, (error) => filtered(() => filter(payload, context, error), error));
+    return (payload, context) => {
+      const failed = (error: unknown) => filtered(() => filter(payload, context, error), error);
+      return run(payload, context).then((result) => completed(result, failed), failed);
+    };
   }
 }
 
 const nothing = () => undefined;
+
+/** A method may return an Observable, which fails later than it. */
+function completed(result: unknown, failed: (error: unknown) => Promise<void>): Promise<void> | undefined {
+  return isObservable(result) ? Promise.resolve(resultOf(result)).then(nothing, failed) : undefined;
+}
 
 const NO_PARAMETERS = 'nestjs-rabbitmq-outbox:no-parameters';
 

@@ -124,7 +124,8 @@ export class OutboxService {
    * `id` as its correlation id and as the first of its tracking ids.
    */
   tracking<T>(id: string, work: () => T): T {
-    return this.chain.run({ correlationId: id, trackingIds: [id] }, work);
+    const chain = { correlationId: id, trackingIds: [id] };
+    return this.chain.run(() => chain, work);
   }
 
   /** Writes them just before the surrounding transaction commits; for publishers whose callers do not wait. */

@@ -17,13 +17,14 @@ const LONGEST_CHAIN = 100;
 
 /** Carries the chain from a handled event to the events its handler emits, through every await. */
 export class Tracking {
-  private readonly storage = new AsyncLocalStorage<TrackingContext>();
+  private readonly storage = new AsyncLocalStorage<() => TrackingContext>();
 
   current(): TrackingContext | undefined {
-    return this.storage.getStore();
+    return this.storage.getStore()?.();
   }
 
-  run<T>(context: TrackingContext, work: () => T): T {
+  /** `context` is asked for by each `emit()`: most handlers make none. */
+  run<T>(context: () => TrackingContext, work: () => T): T {
     return this.storage.run(context, work);
   }
 }

@@ -79,20 +79,29 @@ describe('tracking', () => {
     const tracking = new Tracking();
     const current = () => tracking.current()?.correlationId;
     expect(current()).toBeUndefined();
-    const seen = await tracking.run(chain('a'), async () => {
-      await Promise.resolve();
-      const timer = await new Promise((resolve) => setTimeout(() => resolve(current()), 1));
-      const inner = await tracking.run(chain('b'), () =>
-        Promise.all([Promise.resolve(current()), Promise.resolve().then(current)]),
-      );
-      return [current(), timer, ...inner, current()];
-    });
+    const seen = await tracking.run(
+      () => chain('a'),
+      async () => {
+        await Promise.resolve();
+        const timer = await new Promise((resolve) => setTimeout(() => resolve(current()), 1));
+        const inner = await tracking.run(
+          () => chain('b'),
+          () => Promise.all([Promise.resolve(current()), Promise.resolve().then(current)]),
+        );
+        return [current(), timer, ...inner, current()];
+      },
+    );
     expect(seen).toEqual(['a', 'a', 'b', 'b', 'a']);
     expect(current()).toBeUndefined();
   });
 
   test('of one outbox is nothing to another', () => {
     const [one, other] = [new Tracking(), new Tracking()];
-    expect(one.run(chain('a'), () => other.current())).toBeUndefined();
+    expect(
+      one.run(
+        () => chain('a'),
+        () => other.current(),
+      ),
+    ).toBeUndefined();
   });
 });

@@ -139,7 +139,10 @@ export class BatchRunner {
     const payloads = ready.map(({ payload }) => payload);
     run.begin();
     try {
-      await this.tracking.run(commonChain(messages), () => this.handler.invoke(payloads, batch));
+      await this.tracking.run(
+        () => commonChain(messages),
+        () => this.handler.invoke(payloads, batch),
+      );
     } finally {
       run.end();
     }

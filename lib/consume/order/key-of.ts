@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from '../../broker/subscriber.js';
+import { isShortString } from '../../event/short-string.js';
 
-/** What `emit()` allows; others may send anything. */
-const LONGEST = 255;
-
-/** The key that a message keeps its order by. Keys too long for an index stand for themselves by their hash. */
+/**
+ * The key that a message keeps its order by. `emit()` allows what a table and its index can hold; others may send anything,
+ * and such keys are represented by their hash.
+ */
 export function keyOf({ key }: Pick<IncomingMessage, 'key'>): string | undefined {
-  if (key === undefined || Buffer.byteLength(key) <= LONGEST) return key;
+  if (key === undefined || isShortString(key)) return key;
   return `sha256:${createHash('sha256').update(key).digest('hex')}`;
 }

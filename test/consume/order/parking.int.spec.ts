@@ -148,7 +148,7 @@ describe('what an ordered handler has parked', () => {
   });
 
   test('may have a key of any length and kind', async () => {
-    const { worker } = await start();
+    const { worker, consumers } = await start();
     worker.act = ({ attempt }) => {
       if (attempt === 1) throw new Error('a\0b');
     };
@@ -157,5 +157,7 @@ describe('what an ordered handler has parked', () => {
       await send('job', `${index}`, { headers: { 'outbox-key': key } });
     await eventually(() => worker.seen.filter(({ attempt }) => attempt === 2).length === keys.length);
     expect(new Set(worker.seen.map(({ key }) => key))).toEqual(new Set(keys));
+    // Nothing of them waits any more, which would hold up the end.
+    await eventually(() => consumers.states.every(({ running }) => running === 0));
   });
 });
