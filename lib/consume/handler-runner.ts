@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { commonName, type Delivery, type IncomingMessage } from '../broker/subscriber.js';
-import { continueChain, type Tracking } from '../event/tracking.js';
+import { chainBehind, type Tracking } from '../event/tracking.js';
 import { EventContext } from './event-context.js';
 import { identityOf } from './event-identity.js';
 import type { Drain } from './drain.js';
@@ -93,10 +93,7 @@ export class HandlerRunner {
     try {
       const context = new EventContext(message, this.queue, run, manager);
       const decoded = payload(handler.form);
-      return this.tracking.run(
-        () => continueChain(message),
-        () => handler.invoke(decoded, context),
-      );
+      return this.tracking.run(chainBehind(message), () => handler.invoke(decoded, context));
     } catch (error) {
       return Promise.reject(error as Error);
     }

@@ -2,6 +2,7 @@ import type { Telling } from '../lifecycle/lifecycle.js';
 import { UnknownHandlerError } from '../errors/unknown-handler.error.js';
 import type { Consumers, ConsumerState } from './consumers.js';
 import type { ParkedKey } from '../store/parking-store.js';
+import { keyOf } from './order/key-of.js';
 import type { ParkingRoom } from './order/parking-room.js';
 import type { QueueConsumer } from './queue-consumer.js';
 
@@ -60,8 +61,9 @@ export class OutboxConsumers {
    * @throws {UnknownHandlerError} when this process consumes no such thing
    */
   async skip(handler: string, key: string): Promise<boolean> {
+    const known = keyOf({ key }) ?? key;
     const skipped = await Promise.all(
-      this.find(handler).map(({ queue }) => this.parking.skip(queue.name, key)),
+      this.find(handler).map(({ queue }) => this.parking.skip(queue.name, known)),
     );
     return skipped.includes(true);
   }

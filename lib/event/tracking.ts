@@ -12,6 +12,13 @@ export interface TrackingContext {
   readonly trackingIds: readonly string[];
 }
 
+/** What an event tells of the chain it belongs to. */
+interface HandledEvent {
+  readonly id: string;
+  readonly correlationId: string | undefined;
+  readonly trackingIds: readonly string[];
+}
+
 /** Older ids are dropped from the front: a header has its limits, and an endless chain has an end. */
 const LONGEST_CHAIN = 100;
 
@@ -23,9 +30,12 @@ export class Tracking {
     return this.storage.getStore()?.();
   }
 
-  /** `context` is asked for by each `emit()`: most handlers make none. */
-  run<T>(context: () => TrackingContext, work: () => T): T {
-    return this.storage.run(context, work);
+  /**
+   * `chain` is asked by each `emit()`. What begins in `work` keeps it for as long as it lives: it must hold on to nothing
+   * large.
+   */
+  run<T>(chain: () => TrackingContext, work: () => T): T {
+    return this.storage.run(chain, work);
   }
 }
 
@@ -33,11 +43,7 @@ export class Tracking {
  * The chain a handler's events continue. Ids of foreign events that ours cannot carry on are left out: what somebody else
  * has sent must not make an `emit()` fail.
  */
-export function continueChain(event: {
-  readonly id: string;
-  readonly correlationId: string | undefined;
-  readonly trackingIds: readonly string[];
-}): TrackingContext {
+export function continueChain(event: HandledEvent): TrackingContext {
   const trackingIds = [...event.trackingIds, event.id].filter(canBeCarried).slice(-LONGEST_CHAIN);
   return {
     correlationId: canBeCarried(event.correlationId) ? event.correlationId : undefined,
@@ -48,8 +54,19 @@ export function continueChain(event: {
 
 const canBeCarried = (id: string | undefined): boolean => isShortString(id) && isWellFormed(id);
 
+/** The same, made when it is asked for: most handlers emit nothing. */
+export function chainBehind({ id, correlationId, trackingIds }: HandledEvent): () => TrackingContext {
+  let made: TrackingContext | undefined;
+  return () => (made ??= continueChain({ id, correlationId, trackingIds }));
+}
+
 /** What several events have in common, for events that are caused by all of them. */
-export function commonChain(events: ReadonlyArray<Parameters<typeof continueChain>[0]>): TrackingContext {
+export function chainBehindAll(events: readonly HandledEvent[]): () => TrackingContext {
+  const chain = commonChain(events);
+  return () => chain;
+}
+
+function commonChain(events: readonly HandledEvent[]): TrackingContext {
   const [first] = events;
   if (first && events.length === 1) return continueChain(first);
   const ids = new Set(events.map((event) => continueChain(event).correlationId));

@@ -75,6 +75,7 @@ const HOW: Array<[string, (error: unknown) => Behaviour]> = [
   ['throws', throwing],
   ['rejects with', rejecting],
   ['returns an Observable that fails with', (error) => () => throwError(() => error)],
+  ['resolves to an Observable that fails with', (error) => async () => throwError(() => error)],
 ];
 
 describe('what becomes of an event', () => {

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { commonName } from '../../broker/subscriber.js';
-import { commonChain, type Tracking } from '../../event/tracking.js';
+import { chainBehindAll, type Tracking } from '../../event/tracking.js';
 import type { Standing } from '../../store/inbox-store.js';
 import type { Drain } from '../drain.js';
 import { EventContext } from '../event-context.js';
@@ -139,10 +139,7 @@ export class BatchRunner {
     const payloads = ready.map(({ payload }) => payload);
     run.begin();
     try {
-      await this.tracking.run(
-        () => commonChain(messages),
-        () => this.handler.invoke(payloads, batch),
-      );
+      await this.tracking.run(chainBehindAll(messages), () => this.handler.invoke(payloads, batch));
     } finally {
       run.end();
     }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { EventContext, OnEvent, OutboxConsumers } from 'nestjs-rabbitmq-outbox';
+import { EventContext, OnEvent, OutboxConsumers, Reject } from 'nestjs-rabbitmq-outbox';
 import { startProxy, type Proxy } from '../../broker/rabbitmq/proxy.js';
 import { eventually, type TestAppSettings } from '../../support/outbox-app.js';
 import { openLedger, type Ledger } from '../ledger.js';
@@ -159,5 +159,20 @@ describe('what an ordered handler has parked', () => {
     expect(new Set(worker.seen.map(({ key }) => key))).toEqual(new Set(keys));
     // Nothing of them waits any more, which would hold up the end.
     await eventually(() => consumers.states.every(({ running }) => running === 0));
+  });
+
+  test('may be skipped by its key, of any length and kind', async () => {
+    const { worker, consumers } = await start();
+    worker.act = ({ id }) => {
+      if (id.startsWith('dead')) throw new Reject('never');
+    };
+    const keys = ['x'.repeat(5_000), 'nul\0nul'];
+    for (const [index, key] of keys.entries()) {
+      await send('job', `dead ${index}`, { headers: { 'outbox-key': key } });
+      await send('job', `${index}`, { headers: { 'outbox-key': key } });
+    }
+    await eventually(async () => (await consumers.parked()).length === keys.length);
+    for (const key of keys) await eventually(() => consumers.skip('Worker.job', key));
+    await eventually(() => keys.every((_, index) => ids(worker).includes(`${index}`)));
   });
 });
