@@ -11,7 +11,7 @@ export class Entry {
   isAnswered = false;
 
   constructor(
-    readonly event: PendingEvent,
+    public event: PendingEvent,
     /** Who wants to know what becomes of it. */
     readonly pass?: Pass | undefined,
   ) {}

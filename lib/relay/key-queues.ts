@@ -57,6 +57,7 @@ export class KeyQueues {
   /** The front of a queue is through: the one that goes now. */
   passed(key: string, entry: Entry): Entry | undefined {
     const queue = this.queues.get(key);
+    if (entry.event.hasFailed && queue?.front !== entry) return this.readAnew(key, queue);
     if (!queue || queue.front !== entry) return undefined;
     queue.front = queue.behind.shift();
     this.look(key, queue);
@@ -76,10 +77,7 @@ export class KeyQueues {
     const queue = this.queues.get(key);
     if (!queue?.failed || queue.front !== entry) return;
     this.queues.delete(key);
-    if (!goesOn) return;
-    const next = { front: undefined, behind: [], more: BEFORE_ALL, failed: false };
-    this.queues.set(key, next);
-    this.look(key, next);
+    if (goesOn) this.readAnew(key, undefined);
   }
 
   /** A key of which more is to be read, and from where. */
@@ -138,6 +136,22 @@ export class KeyQueues {
     let floor = NOTHING;
     for (const { more } of this.queues.values()) floor = Math.min(floor, more);
     return floor;
+  }
+
+  /** An event of the key, here already, holds back the others from now on. */
+  heldBack(key: string, entry: Entry): void {
+    const queue = this.queues.get(key);
+    if (queue && !queue.failed && (queue.front === entry || queue.behind.includes(entry)))
+      this.holdBack(key, queue, entry);
+  }
+
+  /** What is held back, or has been, must be looked for in the whole table. */
+  private readAnew(key: string, queue: KeyQueue | undefined): undefined {
+    if (queue?.failed) return;
+    const next = queue ?? { front: undefined, behind: [], more: BEFORE_ALL, failed: false };
+    next.more = BEFORE_ALL;
+    this.queues.set(key, next);
+    this.look(key, next);
   }
 
   private begin(key: string, entry: Entry): 'now' {

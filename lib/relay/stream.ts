@@ -173,12 +173,22 @@ export class Stream {
   /** Nothing, if it is here already. A retry is the same row with another number of attempts behind it. */
   private remember(event: PendingEvent, pass?: Pass): Entry | undefined {
     const before = this.known.get(event.seq);
-    if (before?.event.attempts === event.attempts) return undefined;
+    if (before?.event.attempts === event.attempts) {
+      this.noteHeir(before, event);
+      return undefined;
+    }
     if (before) this.forget(before);
     const entry = new Entry(event, pass);
     this.known.set(event.seq, entry);
     this.bytes += event.body.length;
     return entry;
+  }
+
+  /** A dead event was removed meanwhile, in whose place this one now holds back the others of its key. */
+  private noteHeir(known: Entry, { key, hasFailed }: PendingEvent): void {
+    if (!hasFailed || known.event.hasFailed) return;
+    known.event = { ...known.event, hasFailed };
+    if (key !== null) this.keys.heldBack(key, known);
   }
 
   private send(entries: readonly Entry[]): void {

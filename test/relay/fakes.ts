@@ -73,6 +73,13 @@ export class FakeStore {
     if (row) Object.assign(row, { attempts: 0, hasFailed: true, state: 'pending', version: row.version + 1 });
   }
 
+  /** What operators do to a dead event for which others wait: the first of them takes its place. */
+  purge(seq: number, heir: number): void {
+    this.rows.delete(seq);
+    const row = this.rows.get(heir);
+    if (row) Object.assign(row, { hasFailed: true, version: row.version + 1 });
+  }
+
   states(): Record<string, Row['state']> {
     return Object.fromEntries([...this.rows].map(([seq, { state }]) => [seq, state]));
   }

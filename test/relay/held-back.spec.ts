@@ -72,6 +72,48 @@ describe('what is held back by an event that has failed', () => {
     expect(publisher.published).toEqual(['5', '5', '3', '6']);
   });
 
+  test.each(['on its way', 'waiting for its record'])(
+    'follows one that took the place of a removed dead event while it was %s',
+    async (when) => {
+      const store = new FakeStore();
+      const publisher = new FakePublisher();
+      const confirm = gate<PublishOutcome>();
+      const record = gate();
+      answering(publisher, {
+        5: [REFUSED, REFUSED, REFUSED].map((no) => Promise.resolve(no)),
+        3: [confirm.opened],
+      });
+      store.add(5, 6);
+      const running = startRelay(store, publisher, SMALL);
+      await until(() => store.states()['5'] === 'dead');
+      // Read before it was known that it has to wait.
+      store.rows.delete(6);
+      store.purge(5, 0);
+      store.add(3);
+      running.wake();
+      await until(() => publisher.published.at(-1) === '3');
+      store.add(5, 6, 7);
+      Object.assign(store.rows.get(5) as object, { hasFailed: true, state: 'dead' });
+      running.wake();
+      await quiet();
+      store.beforeSettle = () => record.opened;
+      if (when === 'waiting for its record') {
+        confirm.open(CONFIRMED);
+        await quiet();
+      }
+      store.purge(5, 3);
+      running.wake();
+      await quiet();
+      confirm.open(CONFIRMED);
+      store.add(8);
+      running.wake();
+      await quiet();
+      record.open();
+      await until(() => publisher.published.at(-1) === '8');
+      expect(publisher.published.slice(-4)).toEqual(['3', '6', '7', '8']);
+    },
+  );
+
   test('goes on when that event died and need not be waited for, also with what has a lower number', async () => {
     const store = new FakeStore(false);
     const publisher = new FakePublisher();
