@@ -8,8 +8,6 @@ const INBOX_EVENTS = EVENTS / 5;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const PREFETCH = Number(process.env.BENCH_PREFETCH ?? 100);
 const BYTES = 1_024;
-/** The broker has a while to write after a backlog was published; in ms. */
-const REST = 1_500;
 
 export default async function consume(scope) {
   const stage = await scope.stage('consume');
@@ -51,7 +49,6 @@ async function contender(consumer, stage, fill, options = {}) {
   return async () => {
     await stage.purge();
     await fill(events);
-    await new Promise((resolve) => setTimeout(resolve, REST));
     const { perSecond } = await consumer.call('consume', events, PREFETCH, options);
     return perSecond;
   };

@@ -4,6 +4,8 @@ import { inTurn, ratio } from '../measure.mjs';
 import { startOutbox } from '../outbox.mjs';
 
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 40_000);
+/** A handler is twice as fast. */
+const MESSAGES = 2 * EVENTS;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const PREFETCH = Number(process.env.BENCH_PREFETCH ?? 100);
 const BYTES = 1_024;
@@ -59,8 +61,8 @@ async function handler(scope, stage, backlog, how) {
   const headers = how === 'tracing' ? { traceparent: traceparent() } : {};
   return async () => {
     await stage.purge();
-    await backlog.call('fill', EVENTS, MESSAGE, headers);
-    const { perSecond } = await consumer.call('consume', EVENTS, PREFETCH);
+    await backlog.call('fill', MESSAGES, MESSAGE, headers);
+    const { perSecond } = await consumer.call('consume', MESSAGES, PREFETCH);
     return perSecond;
   };
 }

@@ -1,7 +1,10 @@
 // Fills the stage's queue with messages as the relay publishes them.
+import { setTimeout as sleep } from 'node:timers/promises';
 import amqp from 'amqplib';
 
 const WINDOW = 2_000;
+/** The broker has a while to write after a backlog was published; in ms. */
+const REST = 1_500;
 
 let connection;
 let exchange;
@@ -13,7 +16,7 @@ export async function start(site) {
   exchange = site.exchange;
 }
 
-/** Resolves when the broker has confirmed all of them. */
+/** Resolves when the broker has confirmed all of them, and has come to rest. */
 export async function fill(events, body, more = {}) {
   const channel = await connection.createConfirmChannel();
   const content = Buffer.from(body);
@@ -39,6 +42,7 @@ export async function fill(events, body, more = {}) {
   await channel.waitForConfirms();
   if (failed) throw failed;
   await channel.close();
+  await sleep(REST);
 }
 
 export const close = () => connection.close();
