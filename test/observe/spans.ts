@@ -4,13 +4,15 @@ import {
   NodeTracerProvider,
   SimpleSpanProcessor,
   type ReadableSpan,
+  type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { eventually } from '../support/outbox-app.js';
 
 /** OpenTelemetry as an application registers it, with an exporter into memory. */
-export function recordSpans() {
+export function recordSpans(...further: SpanProcessor[]) {
   const exporter = new InMemorySpanExporter();
-  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const spanProcessors = [new SimpleSpanProcessor(exporter), ...further];
+  const provider = new NodeTracerProvider({ spanProcessors });
   provider.register();
   const spans = () => exporter.getFinishedSpans();
   const named = (name: string) => spans().filter((span) => span.name === name);

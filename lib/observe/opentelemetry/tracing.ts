@@ -15,6 +15,7 @@ import {
 import type { EventHeaders } from '../../event/envelope.js';
 import type { TracedDelivery, TracedHandler, TracedOutcome, Tracing } from '../../lifecycle/tracing.js';
 import { contextOf, headersOf, sampledSpan } from './context-carrier.js';
+import { endSafely, startSafely } from './safe-span.js';
 import type { TracingOptions } from './tracing-options.js';
 import { withoutInstrumentation } from './without-instrumentation.js';
 
@@ -47,10 +48,9 @@ export class OpenTelemetryTracing implements Tracing {
     if (events.length === 0) return work({});
     const type = onlyType(events);
     const attributes = this.emitAttributes(type, events.length);
-    const span = this.tracer.startSpan(`create ${this.destination(type)}`, {
-      kind: SpanKind.PRODUCER,
-      attributes,
-    });
+    const span = startSafely(() =>
+      this.tracer.startSpan(`create ${this.destination(type)}`, { kind: SpanKind.PRODUCER, attributes }),
+    );
     const active = trace.setSpan(context.active(), span);
     try {
       const ids = await context.with(active, () => work(headersOf(active, this.options.baggage)));
@@ -60,7 +60,7 @@ export class OpenTelemetryTracing implements Tracing {
       failed(span, error);
       throw error;
     } finally {
-      span.end();
+      endSafely(span);
     }
   }
 
@@ -109,7 +109,9 @@ export class OpenTelemetryTracing implements Tracing {
   }
 
   private processSpan({ queue }: TracedHandler, options: SpanOptions, parent: Context): Span {
-    return this.tracer.startSpan(`process ${queue}`, { kind: SpanKind.CONSUMER, ...options }, parent);
+    return startSafely(() =>
+      this.tracer.startSpan(`process ${queue}`, { kind: SpanKind.CONSUMER, ...options }, parent),
+    );
   }
 
   untraced<T>(work: () => T): T {
@@ -184,12 +186,12 @@ function within<Outcome extends TracedOutcome>(
   return context.with(trace.setSpan(parent, span), work).then(
     (outcome) => {
       settled(span, outcome);
-      span.end();
+      endSafely(span);
       return outcome;
     },
     (error: unknown) => {
       failed(span, error);
-      span.end();
+      endSafely(span);
       throw error;
     },
   );
