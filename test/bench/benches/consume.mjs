@@ -16,13 +16,15 @@ export default async function consume(scope) {
   const on = (consumer, body, options) =>
     contender(consumer, stage, (events) => backlog.call('fill', events, body), options);
   const withInbox = await on(scope.process('consume-outbox'), PLAIN, { inbox: true });
-  const { amqplib, ...others } = await inTurn(ROUNDS, {
+  const cases = {
     amqplib: await on(scope.process('consume-amqplib'), PLAIN),
     outbox: await on(scope.process('consume-outbox'), PLAIN),
     nest: await on(scope.process('consume-nest'), NEST),
     ...(await golevelup(scope, on)),
     inbox: () => counted(stage.database, withInbox),
-  });
+  };
+  for (const run of Object.values(cases)) await run(); // The first round of a process is a slow one.
+  const { amqplib, ...others } = await inTurn(ROUNDS, cases);
   const { outbox, nest, golevelup: other } = others;
   return {
     figures: { amqplib, ...others },
