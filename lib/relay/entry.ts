@@ -11,6 +11,7 @@ export class Entry {
   isAnswered = false;
 
   constructor(
+    /** As it was last read. */
     public event: PendingEvent,
     /** Who wants to know what becomes of it. */
     readonly pass?: Pass | undefined,

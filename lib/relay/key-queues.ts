@@ -138,8 +138,8 @@ export class KeyQueues {
     return floor;
   }
 
-  /** An event of the key, here already, holds back the others from now on. */
-  heldBack(key: string, entry: Entry): void {
+  /** An event of the key, here already, holds back the others from now on: it has taken the place of a removed dead one. */
+  noteHeir(key: string, entry: Entry): void {
     const queue = this.queues.get(key);
     if (queue && !queue.failed && (queue.front === entry || queue.behind.includes(entry)))
       this.holdBack(key, queue, entry);

@@ -188,7 +188,7 @@ export class Stream {
   private noteHeir(known: Entry, { key, hasFailed }: PendingEvent): void {
     if (!hasFailed || known.event.hasFailed) return;
     known.event = { ...known.event, hasFailed };
-    if (key !== null) this.keys.heldBack(key, known);
+    if (key !== null) this.keys.noteHeir(key, known);
   }
 
   private send(entries: readonly Entry[]): void {

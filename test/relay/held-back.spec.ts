@@ -79,19 +79,10 @@ describe('what is held back by an event that has failed', () => {
       const publisher = new FakePublisher();
       const confirm = gate<PublishOutcome>();
       const record = gate();
-      answering(publisher, {
-        5: [REFUSED, REFUSED, REFUSED].map((no) => Promise.resolve(no)),
-        3: [confirm.opened],
-      });
-      store.add(5, 6);
-      const running = startRelay(store, publisher, SMALL);
-      await until(() => store.states()['5'] === 'dead');
-      // Read before it was known that it has to wait.
-      store.rows.delete(6);
-      store.purge(5, 0);
+      answering(publisher, { 3: [confirm.opened] });
       store.add(3);
-      running.wake();
-      await until(() => publisher.published.at(-1) === '3');
+      const running = startRelay(store, publisher, SMALL);
+      await until(() => publisher.published.length === 1);
       store.add(5, 6, 7);
       Object.assign(store.rows.get(5) as object, { hasFailed: true, state: 'dead' });
       running.wake();
@@ -109,8 +100,8 @@ describe('what is held back by an event that has failed', () => {
       running.wake();
       await quiet();
       record.open();
-      await until(() => publisher.published.at(-1) === '8');
-      expect(publisher.published.slice(-4)).toEqual(['3', '6', '7', '8']);
+      await until(() => publisher.published.length === 4);
+      expect(publisher.published).toEqual(['3', '6', '7', '8']);
     },
   );
 
